@@ -1,0 +1,140 @@
+"""The command line: one function per command, each prints what it did and where.
+
+Nothing is imported before it is known which command is meant, so that help comes at once.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from kzsurvey import __version__
+from kzsurvey.errors import SurveyError
+
+
+def new(options: argparse.Namespace) -> None:
+    """Draft the folder of a new survey."""
+    from kzsurvey.survey import new_survey
+
+    for path in new_survey(options.folder, form=options.form):
+        print(path)
+    print(f"next: fill in {options.folder}/survey.toml, then run: kzsurvey check {options.folder}")
+
+
+def check(options: argparse.Namespace) -> None:
+    """List every fault of a definition at once."""
+    from kzsurvey.coding import example_faults
+    from kzsurvey.errors import DefinitionError, fail_if
+    from kzsurvey.survey import definition_faults, read_survey
+
+    fail_if(definition_faults(options.survey), DefinitionError)
+    survey = read_survey(options.survey)
+    fail_if(example_faults(survey), DefinitionError)
+    print(
+        f"{options.survey}: sound; {len(survey.questions)} questions, {len(survey.choices)} answer options, "
+        f"{len(survey.codes)} codes, {len(survey.measures)} measures, {len(survey.models)} models"
+    )
+
+
+def simulate(options: argparse.Namespace) -> None:
+    """Write simulated answers as field teams would deliver them."""
+    from kzsurvey.simulate import simulate as draw
+
+    for path in draw(options.survey, interviews=options.interviews, seed=options.seed, truth=options.truth):
+        print(path)
+
+
+def build(options: argparse.Namespace) -> None:
+    """Make the six tables."""
+    from kzsurvey.build import build as make
+
+    make(options.survey, progress=_say)
+
+
+def report(options: argparse.Namespace) -> None:
+    """Make the reports of a built survey."""
+    from kzsurvey.build import report as make
+
+    _print_all(make(options.survey, languages=options.language, to=options.to, progress=_say))
+
+
+def run(options: argparse.Namespace) -> None:
+    """Make the tables, then the reports."""
+    build(options)
+    report(options)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; 0 when it ended well, 2 when something of the user's is at fault."""
+    _write_utf8()
+    options = _parser().parse_args(arguments)
+    try:
+        options.command(options)
+    except SurveyError as fault:
+        print(f"kzsurvey: {fault}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("kzsurvey: stopped; nothing half-written", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="kzsurvey", description="From interviews to a published, reproducible report.", allow_abbrev=False
+    )
+    parser.add_argument("--version", action="version", version=f"kzsurvey {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    add = _command(commands, "new", new)
+    add.add_argument("folder", type=Path, metavar="FOLDER", help="the folder to make, its name is the survey's name")
+    add.add_argument("--from", dest="form", type=Path, metavar="FORM", help="an XLSForm: form.xlsx, or survey CSV")
+    _command(commands, "check", check, survey=True)
+    add = _command(commands, "simulate", simulate, survey=True)
+    add.add_argument("--interviews", type=_at_least_one, default=500, metavar="N", help="how many (500)")
+    add.add_argument("--seed", type=int, default=1, metavar="S", help="same seed, same bytes (1)")
+    add.add_argument("--truth", type=Path, metavar="FOLDER", help="also write what is true, to this folder")
+    _command(commands, "build", build, survey=True)
+    for name, function in (("report", report), ("run", run)):
+        add = _command(commands, name, function, survey=True)
+        add.add_argument("--language", type=_names, metavar="zh,en", help="languages of the reports (all)")
+        add.add_argument("--to", type=_names, default=("html",), metavar="html", help="kinds of file (html)")
+    return parser
+
+
+def _command(commands: argparse._SubParsersAction, name: str, function: Callable, *, survey: bool = False):
+    """One command, described by the first line of its function."""
+    parser = commands.add_parser(name, help=function.__doc__.splitlines()[0], description=function.__doc__)
+    parser.set_defaults(command=function)
+    if survey:
+        parser.add_argument("survey", type=Path, metavar="SURVEY", help="the survey's folder, data/raw/<survey>")
+    return parser
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _at_least_one(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"found {text}; allowed: 1 or more")
+    return number
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _print_all(paths: Sequence[Path]) -> None:
+    for path in paths:
+        print(path)
+
+
+def _write_utf8() -> None:
+    """Chinese comes out whole on a terminal of any code page."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="replace")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,110 @@
+"""The one page that knows the order of the stages: read, one function, write."""
+
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from kzsurvey import __version__, tables
+from kzsurvey.cleaning import clean, read_answers
+from kzsurvey.coding import code
+from kzsurvey.files import sha256
+from kzsurvey.modelling import analyse, fit_models
+from kzsurvey.survey import Survey, read_survey
+
+Progress = Callable[[str], None]
+PACKAGES = ("numpy", "pandas", "pyarrow", "scipy", "statsmodels", "formulaic", "opencc", "rapidfuzz")
+
+
+def build(folder: str | Path, *, progress: Progress = print) -> dict[str, Path]:
+    """Make the six tables of a survey from its definition and its delivered files.
+
+    Parameters
+    ----------
+    folder : path
+        The definition of the survey, ``data/raw/<survey>``; never written to.
+    progress : function of one line of text
+        Told what was done, stage by stage.
+
+    Returns
+    -------
+    dict of table name to the Parquet file
+        Under ``data/processed/<survey>``; written only when every stage has ended well.
+
+    Raises
+    ------
+    SurveyError
+        The definition, a delivered file, a code, the design or a model is at fault; nothing has been written.
+
+    Examples
+    --------
+    >>> import shutil, tempfile
+    >>> project = Path(tempfile.mkdtemp())
+    >>> folder = shutil.copytree("tests/surveys/data/raw/market", project / "data" / "raw" / "market")
+    >>> sorted(build(folder, progress=lambda line: None))
+    ['analysis', 'answers', 'interviews', 'issues', 'mentions', 'terms']
+    """
+    survey = read_survey(folder)
+    progress(
+        f"{survey.name}: {len(survey.questions)} questions, {len(survey.codes)} codes, {len(survey.models)} models"
+    )
+    answers = read_answers(survey)
+    progress(f"  read      {len(answers)} rows from {len(survey.delivered)} delivered files")
+    interviews, issues = clean(answers, survey)
+    progress(f"  cleaned   {len(interviews)} interviews, {len(issues)} issues")
+    mentions = code(interviews, survey)
+    progress(f"  coded     {len(mentions)} mentions of {mentions['code'].nunique()} codes")
+    analysis = analyse(interviews, mentions, survey)
+    terms = fit_models(analysis, survey)
+    progress(f"  modelled  {terms['model'].nunique()} models, {len(terms)} terms")
+    made = {
+        "answers": answers,
+        "interviews": interviews,
+        "issues": issues,
+        "mentions": mentions,
+        "analysis": analysis,
+        "terms": terms,
+    }
+    paths = tables.write_tables(made, survey.processed, manifest=_manifest(survey))
+    progress(f"  written   {survey.processed}")
+    return paths
+
+
+def report(
+    folder: str | Path,
+    *,
+    languages: Sequence[str] | None = None,
+    to: Sequence[str] = ("html",),
+    progress: Progress = print,
+) -> list[Path]:
+    """Make the reports of a survey that has been built.
+
+    Parameters
+    ----------
+    folder : path
+        The definition of the survey.
+    languages : language codes
+        Of those the survey has; all of them where none is named.
+    to : kinds of file
+    progress : function of one line of text
+
+    Returns
+    -------
+    list of Path
+        The reports, under ``reports/<survey>/<language>``.
+    """
+    from kzsurvey.reporting import run_notebooks
+
+    return run_notebooks(read_survey(folder), languages=languages, to=to, progress=progress)
+
+
+def _manifest(survey: Survey) -> dict:
+    """What the tables are made from: every file of the definition by its hash, and the versions that made them."""
+    inputs = sorted(path for path in survey.folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    return {
+        "survey": survey.name,
+        "wave": survey.wave,
+        "simulated": survey.simulated,
+        "made_with": {"kzsurvey": __version__, **{name: version(name) for name in PACKAGES}},
+        "seeds": {},
+        "inputs": {path.relative_to(survey.folder).as_posix(): sha256(path) for path in inputs},
+    }
