@@ -201,9 +201,12 @@ class Survey:
         return self.root / "reports" / self.name
 
     def options(self, question: str) -> "pd.DataFrame":
-        """Answer options of a question, in the order of the form: rows of ``choices`` indexed by ``name``."""
+        """Answer options of a question, in the order of the form: rows of ``choices`` indexed by ``name``.
+
+        An option that is offered under several values of a filter is here once, as it first stands in the form.
+        """
         wanted = self.choices["list_name"] == self.questions.at[question, "list_name"]
-        return self.choices[wanted].set_index("name")
+        return self.choices[wanted].drop_duplicates("name").set_index("name")
 
     def label(self, question: str, language: str) -> str:
         """The wording of a question, or of a measure; its name where the form has none in this language."""

@@ -1,0 +1,7 @@
+"""What was answered: delivered files to typed interviews, with every finding and every change listed."""
+
+from kzsurvey.cleaning.answers import read_answers
+from kzsurvey.cleaning.cleaned import Cleaned, clean
+from kzsurvey.cleaning.kinds import KINDS
+
+__all__ = ["KINDS", "Cleaned", "clean", "read_answers"]

@@ -1,0 +1,12 @@
+"""What they said: open answers to mentions, each a code in one place of one answer, traceable to the rule or the person.
+
+Rules are the first of three sources. Human codings and the suggestions of a model are mentions too, of the source
+``person`` and ``model``: they need another reader, not another table.
+"""
+
+from kzsurvey.coding.examples import example_faults
+from kzsurvey.coding.mentions import code, code_texts
+from kzsurvey.coding.rules import Found, Rule, Rules, compile_rules
+from kzsurvey.coding.text import Folded, fold
+
+__all__ = ["Folded", "Found", "Rule", "Rules", "code", "code_texts", "compile_rules", "example_faults", "fold"]

@@ -1,0 +1,105 @@
+"""Whether what was found is denied where it stands: 不缺人手 is no shortage, 不是不缺人手 is one.
+
+The cues are those of Chinese. What stands inside a match is the pattern's own affair: 没人愿意来 denies nothing.
+"""
+
+import re
+
+# Words with a negative character that deny nothing; taken out before cues are counted.
+_NO_DENIAL = re.compile(
+    "不仅仅?|不光|不但|不只是?|不单是?|不止|不管|不论|无论|不断地?|不停地?|不免|未免|难免|免不了|避免不了|不可避免|"
+    "不得不|不得已|不外乎|无非是?|不过是|不少|没少|不时|不用说|不必说|不说|不瞒你?说|不怕你?笑话|不客气地?说|"
+    "没完没了地?|莫不是?|无疑|无一不|不知不觉|动不动就?|不知道(?:为什么|怎么)?|不如|不比|要不|要不是|差不多|"
+    "对不起|不好意思|不言而喻|不容易|不同程度|巴不得|恨不得|说不定|不一定|是不是|有没有|会不会|好不好|能不能"
+)
+_CUE = re.compile(
+    "(?:从来没有?|从来不|从没有?|从未|从不|并没有?|并不是?|并非|并未|绝不是?|决不|绝非|不能说|不敢说|不可能|"
+    "不存在|没发现|没见过?|没听说过?|未发现|未出现|未见|谈不上|说不上|算不上|称不上|不至于|不觉得|不认为|"
+    "不再|不会|不能|不是|没有|没|不|未|无|非|别|杜绝|避免|防止|告别|摆脱|克服了?|消除了?|改变了|解决了|"
+    "纠正了|扭转了|根治了|很少|极少|少有)$"
+)
+_BETWEEN = (
+    "(?:出现|存在|发生|发现|什么|任何|那种|这种|那么|这么|怎么|多少|那样|过于|特别|一直|觉得|感到|感觉|认为|听到|"
+    "听说|看到|遇到|碰到|因为|由于|所谓的?|村里|村上|我们|这里|这儿|本地|单位|支部|哪一?[个次年天里]|谁|人|一[个次天点些]|半点|"
+    "丝毫|严重|明显|大量|以前|过去|像|把|被|让|使|搞|做|去|在|会|是|有|太|很|再|还|都|也|就|要|说|过|了|的|得|到|啥|算|走|开成|变成|成了?){0,5}"
+)
+_DENIAL = re.compile(f"(?P<cue>{_CUE.pattern[:-1]}){_BETWEEN}$")
+_ISSUE = "(?:问题|现象|情况|状况|事情?|日子|局面|矛盾|说法|做法|困难|毛病|感觉|迹象|苗头|困扰|烦恼|倾向|习惯)"
+_FRAME_BEFORE = re.compile(
+    "(?:没有|没|不存在|未出现|未发现|没出现|没发现|不会有|谈不上|不会出现|无)"
+    "(?:(?!解决|改变|改善|缓解|消除|重视|考虑|克服|引起|得到|办法|能力|认识|意识|想到|人|避免|杜绝|从|把).){0,14}$"
+)
+_FRAME_AFTER = re.compile(f".{{0,8}}?(?:的|这[种类样]|那[种类样])(?:这[种类])?{_ISSUE}")
+_SOFT = "(?:我们|这里|这儿|在|现在|目前|如今|已经|早已|早就|早|都|也|基本上?|完全|全部?|根本|其实|是|倒|就|再也|确实|几乎|大多|当前|得以){0,4}"
+_GONE = (
+    "(?:并?不存在|没有了|没了|没有(?=$)|不见了|解决了|(?:得到|有)了?(?:根本|明显|很大|较大|较好|有效|妥善|基本)?的?(?:解决|改善|缓解|好转|改变|改观|扭转|遏制)|"
+    "改善了|缓解了|好转|好多了|扭转了|杜绝了?|消除了|消失了?|绝迹|不再|不是问题|不成问题|成为过去|成了?过去|"
+    "(?:都?成)?(?:老黄历|历史)|过去式|过去了|少多了|(?:很|极)少见?(?=$|了)|少了(?:很多|许多|不少)?|不多见?(?=$|了)|不严重|不明显|不突出|(?:并?没有?|未)(?:出现|发生|发现|见)|"
+    "从未|从来没|倒不|谈不上|说不上|不至于|没有的事|不是主要|以前的事|是?没有的|不符合事实|不属实|夸大)"
+)
+_AFTER = re.compile(f"了?(?:的?(?:这种|那种|这类|这些)?{_ISSUE})?[,，]?{_SOFT}{_GONE}")
+_PAST = re.compile("以前|过去|原来|原先|前几年|前些年|早些年|早先|从前|当初|当年|那时|曾经|刚来的?时|往年|去年|早年")
+_NOW_WELL = re.compile(
+    "(?:现在|如今|目前|今年|这两年|这几年|近两年|近几年|后来|自从|今天|眼下|已经)"
+    "(?!.{0,12}(?:更|还是|仍|依旧|越来越|也一样|照样|反而|依然|没变|没改|没有?解决|没补|老样子|还))"
+    ".{0,14}(?:好|改|解决|不|没|补|涨|少|强|提高|规范|齐|够|顺|实|真|严|理顺|上来)"
+)
+_DISOWNED = re.compile(
+    "^(?:这|那|这个|这话|其实|根本|都|我看|我觉得|倒|也|并){0,3}"
+    "(?:没有的事|不是这样|不是这么回事|不是事实|不属实|不对(?=$|[。,])|不存在|不同意|不认同|不准确|说得过了|夸大|言重|我不这么看|是误会)"
+)
+
+
+def denied(text: str, start: int, end: int, scope: tuple[int, int]) -> bool:
+    """Whether the words around a match deny it.
+
+    Parameters
+    ----------
+    text : str
+        Folded text.
+    start, end : int
+        The match.
+    scope : (int, int)
+        The clauses the match touches.
+
+    Returns
+    -------
+    bool
+        True for an odd number of negations before the match, for a match that is said to be gone, and for what was so
+        in the past and is said to be better now.
+
+    Examples
+    --------
+    >>> denied("村里不缺人手", 3, 6, (0, 6))
+    True
+    >>> denied("村里不是不缺人手", 5, 8, (0, 8))
+    False
+    """
+    before = _NO_DENIAL.sub(lambda found: "□" * len(found[0]), text[scope[0] : start])
+    after = text[end : scope[1]]
+    return (
+        _odd_negations(before)
+        or bool(_FRAME_BEFORE.search(before) and _FRAME_AFTER.match(after) and not _AFTER.match(after))
+        or _gone(text, start, end, scope)
+    )
+
+
+def _odd_negations(before: str) -> bool:
+    """Negations that govern what follows ``before``, counted from its end as long as nothing stands between them."""
+    count = 0
+    while found := _DENIAL.search(before):
+        count += 1
+        before = before[: found.start()]
+    return count % 2 == 1
+
+
+def _gone(text: str, start: int, end: int, scope: tuple[int, int]) -> bool:
+    """Said to exist no more, to be better now, or to be no true account, in this clause or right after it."""
+    following = text[scope[1] + 1 : scope[1] + 40]
+    sentence = re.split("[。!?]", text[end : scope[1] + 40])[0]
+    past = _PAST.search(text[scope[0] : start]) is not None
+    return bool(
+        _AFTER.match(text[end : scope[1]])
+        or _DISOWNED.match(following)
+        or (past and _NOW_WELL.search(sentence))
+    )

@@ -1,0 +1,149 @@
+"""Text as the rules see it - simplified, NFKC-folded, lower-case - with a way back to every character of the original."""
+
+import re
+import unicodedata
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+# A comma of enumeration joins what one verb governs (不缺资金、人手), so it ends no clause. 不过 inside 忙不过来,
+# 不过是 and 不过如此 is no conjunction, nor is 但 inside 不但 and 但凡.
+_BORDER = re.compile(r"[。!?;,\s…]+|\.(?!\d)|(?<!不)但(?!凡)是?|(?<![得忙管顾跑干做])不过(?![来是去如问])|可是|然而|只是(?=[^因为])")
+
+
+@dataclass(frozen=True)
+class Folded:
+    """One text, folded for matching.
+
+    Attributes
+    ----------
+    original : str
+        The text as it was given.
+    text : str
+        The text that patterns are matched on; may be longer or shorter than the original.
+    starts, ends : tuple of int
+        For each character of ``text`` where in ``original`` the characters begin and end that it was made from.
+        Both empty where the two texts run in parallel.
+    """
+
+    original: str
+    text: str
+    starts: tuple[int, ...] = ()
+    ends: tuple[int, ...] = ()
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """Where a stretch of ``text``, not empty, stands in the original."""
+        return (self.starts[start], self.ends[end - 1]) if self.starts else (start, end)
+
+
+def fold(texts: Iterable[str]) -> list[Folded]:
+    """Fold texts for matching: NFKC, traditional to simplified Chinese, lower case, no invisible characters.
+
+    Parameters
+    ----------
+    texts : iterable of str
+
+    Returns
+    -------
+    list of Folded
+        One for each text, in the same order.
+
+    Notes
+    -----
+    Every character is folded by itself (a letter together with its combining marks), so that the way back is exact
+    whatever a character becomes. Conversion of Chinese by phrases, which knows 乾坤 from 乾淨, would lose it; the few
+    characters concerned carry no code.
+
+    Examples
+    --------
+    >>> folded = fold(["３０㎡的辦公室"])[0]
+    >>> folded.text
+    '30m2的办公室'
+    >>> start = folded.text.index("m2")
+    >>> folded.original[slice(*folded.span(start, start + 2))]
+    '㎡'
+    """
+    texts = list(texts)
+    becomes = _character_map(set().union(*texts))
+    table = {ord(character): folded for character, folded in becomes.items()}
+    odd = {character for character, folded in becomes.items() if len(folded) != 1 or unicodedata.combining(character)}
+    return [
+        Folded(text, text.translate(table)) if odd.isdisjoint(text) else _fold_with_map(text, becomes)
+        for text in texts
+    ]
+
+
+def fold_pattern(pattern: str) -> str:
+    """Fold what a pattern matches literally; its syntax, which is ASCII, stays as written.
+
+    Examples
+    --------
+    >>> fold_pattern("人手(不夠|ＯＫ，)")
+    '人手(不够|ok,)'
+    """
+    becomes = _character_map({character for character in pattern if not character.isascii()})
+    return "".join(_literal(becomes[character]) if character in becomes else character for character in pattern)
+
+
+def clause(text: str, borders: list[tuple[int, int]], start: int, end: int) -> tuple[int, int]:
+    """The clauses that a stretch of folded text touches: where the first begins and the last ends.
+
+    Examples
+    --------
+    >>> text = "工资低,但是不缺人手"
+    >>> clause(text, clause_borders(text), 8, 10)
+    (6, 10)
+    """
+    before = bisect_right(borders, start, key=lambda border: border[1])
+    after = bisect_right(borders, end - 1, key=lambda border: border[0])
+    return (borders[before - 1][1] if before else 0), (borders[after][0] if after < len(borders) else len(text))
+
+
+def clause_borders(text: str) -> list[tuple[int, int]]:
+    """Where clauses of a folded text part: start and end of each punctuation mark or contrasting conjunction.
+
+    Examples
+    --------
+    >>> clause_borders("工资低,但是不缺人手")
+    [(3, 4), (4, 6)]
+    """
+    return [match.span() for match in _BORDER.finditer(text)]
+
+
+def _character_map(characters: set[str]) -> dict[str, str]:
+    """What each character becomes by itself; characters one cannot see become nothing."""
+    from opencc import OpenCC
+
+    visible = sorted(character for character in characters if unicodedata.category(character) != "Cf")
+    convert = OpenCC("t2s").convert
+    folded = {character: convert(unicodedata.normalize("NFKC", character)).lower() for character in visible}
+    return {character: folded.get(character, "") for character in characters}
+
+
+def _fold_with_map(text: str, becomes: dict[str, str]) -> Folded:
+    """Fold letter by letter, each with its combining marks, and note where each result came from."""
+    pieces, starts, ends = [], [], []
+    for start, end in _letters(text):
+        folded = becomes[text[start]] if end == start + 1 else _fold_letter(text[start:end], becomes)
+        pieces.append(folded)
+        starts += [start] * len(folded)
+        ends += [end] * len(folded)
+    return Folded(text, "".join(pieces), tuple(starts), tuple(ends))
+
+
+def _letters(text: str) -> Iterable[tuple[int, int]]:
+    """Start and end of each character with the combining marks that follow it."""
+    start = 0
+    for place in range(1, len(text) + 1):
+        if place == len(text) or not unicodedata.combining(text[place]):
+            yield start, place
+            start = place
+
+
+def _fold_letter(letter: str, becomes: dict[str, str]) -> str:
+    composed = unicodedata.normalize("NFKC", letter)
+    return "".join(becomes.get(character, character.lower()) for character in composed)
+
+
+def _literal(folded: str) -> str:
+    return re.escape(folded) if folded.isascii() else folded

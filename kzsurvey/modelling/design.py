@@ -1,0 +1,358 @@
+"""How a sample was drawn, as a frozen record of integer codes: the one thing every estimator here knows of a sample.
+
+A design never loses a row: a part of the sample (a domain) is a mask given to an estimator, so that clusters without
+anybody of that part still count in the variance.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from kzsurvey.errors import DesignError, Fault, fail_if
+
+LONELY = ("fail", "certainty", "adjust", "average")
+Values = str | Sequence[object] | np.ndarray | pd.Series | None
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """One stage of sampling: clusters drawn inside strata (from the second stage on also inside the clusters above).
+
+    Attributes
+    ----------
+    cluster : (n,) array, code of each row's cluster, 0 to C - 1
+    stratum : (C,) array, code of each cluster's stratum, 0 to H - 1
+    drawn : (H,) array, clusters in the sample
+    population : (H,) array, clusters in the population; infinite where no finite population is known
+    share : (H,) array, fraction of the units above that were drawn (1 at the first stage)
+    """
+
+    cluster: np.ndarray
+    stratum: np.ndarray
+    drawn: np.ndarray
+    population: np.ndarray
+    share: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """What calibrating the weights to known totals has fixed, so that the variance can credit it.
+
+    Attributes
+    ----------
+    basis : (n, q) array, orthonormal columns spanning sqrt(weight before) x calibration variables
+    scale : (n,) array, weight after / sqrt(weight before)
+    """
+
+    basis: np.ndarray
+    scale: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Replicates:
+    """Weights of repeated samples, for a variance from refits in place of linearisation.
+
+    Attributes
+    ----------
+    weight : (n, R) array, complete (not factors on the sampling weight)
+    factor : (R,) array, what each squared deviation counts: the ``scale`` times ``rscales`` of R's survey
+    df : float, degrees of freedom
+    centre : str, ``estimate`` (full-sample estimate) or ``mean`` (of the replicates)
+    """
+
+    weight: np.ndarray
+    factor: np.ndarray
+    df: float
+    centre: str = "mean"
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """How a sample was drawn. Made by :func:`make_design`; calibrated by :mod:`kzsurvey.modelling.calibration`.
+
+    Attributes
+    ----------
+    weight : (n,) array, units of the population a row stands for
+    stages : tuple of Stage, the first stage first
+        Stages below the first enter the variance only where the first has a finite population, as in R's survey.
+    lonely : str
+        What a stratum with a single cluster adds to the variance: ``fail`` (refuse), ``certainty`` (nothing),
+        ``adjust`` (its deviation from the mean of all clusters), ``average`` (the mean of the other strata).
+    calibrations : tuple of Calibration
+    replicates : Replicates or None
+    """
+
+    weight: np.ndarray
+    stages: tuple[Stage, ...]
+    lonely: str = "adjust"
+    calibrations: tuple[Calibration, ...] = ()
+    replicates: Replicates | None = None
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return len(self.weight)
+
+    def __repr__(self) -> str:
+        """The design in one line."""
+        first = self.stages[0]
+        parts = [f"{len(self)} rows", f"{len(first.drawn)} strata", f"{len(first.stratum)} clusters"]
+        parts += [f"{len(stage.stratum)} at stage {number}" for number, stage in enumerate(self.stages[1:], 2)]
+        parts += ["finite population"] if np.isfinite(first.population).any() else []
+        parts += ["calibrated"] if self.calibrations else []
+        parts += [f"{self.replicates.weight.shape[1]} replicates"] if self.replicates else []
+        return f"Design({', '.join(parts)}, lonely {self.lonely})"
+
+
+class _Codes(NamedTuple):
+    """A column coded once: ``code`` of each row, and the ``first`` row with each code."""
+
+    code: np.ndarray
+    first: np.ndarray
+
+
+def make_design(
+    frame: pd.DataFrame | None = None,
+    *,
+    weight: Values = None,
+    strata: Values | Sequence[Values] = None,
+    clusters: Values | Sequence[Values] = None,
+    population: Values | Sequence[Values] = None,
+    lonely: str = "adjust",
+    nested: bool = False,
+) -> Design:
+    """Describe how a sample was drawn.
+
+    Parameters
+    ----------
+    frame : DataFrame, one row per interview
+        Where the other arguments may name its columns; not needed for arrays.
+    weight : column or (n,) array, units of the population a row stands for
+        All 1 where none is given.
+    strata : column(s) or array(s)
+        Strata of the first stage; several are crossed.
+    clusters : column(s) or array(s), the first stage first
+        None: every row was drawn by itself. Clusters of later stages lie inside those above them, so their names
+        need not be unique.
+    population : column(s) or array(s), one per stage
+        Clusters in the population, for the finite population correction; constant within a stratum.
+    lonely : {"fail", "certainty", "adjust", "average"}
+    nested : bool
+        Names of first-stage clusters repeat from stratum to stratum and mean different clusters there.
+
+    Returns
+    -------
+    Design
+
+    Raises
+    ------
+    DesignError
+        Weights missing or not above 0; a stratum or cluster missing; a cluster in two strata; a single cluster in all;
+        a single cluster in a stratum under ``fail``; a population smaller than the sample or not constant.
+
+    Examples
+    --------
+    >>> make_design(weight=[1, 1, 2, 2], strata=["a", "a", "b", "b"], clusters=[1, 2, 3, 4])
+    Design(4 rows, 2 strata, 4 clusters, lonely adjust)
+    >>> make_design(weight=[1, 0], clusters=[1, 2])
+    Traceback (most recent call last):
+    kzsurvey.errors.DesignError: design, column weight: found 1 of 2 weights not above 0; allowed: numbers above 0
+    """
+    if lonely not in LONELY:
+        raise DesignError(Fault("design", f"lonely {lonely!r}", ", ".join(LONELY)))
+    given = {"strata": _columns(frame, strata), "clusters": _columns(frame, clusters)}
+    given["population"] = _columns(frame, population)
+    rows = _row_count(frame, weight, given)
+    units = _weights(frame, weight, rows)
+    given["clusters"] = given["clusters"] or [("row", np.arange(rows))]
+    fail_if([*_weight_faults(units), *_missing_faults(given), *_stage_faults(given)], DesignError)
+    stages = _stages(given, rows, nested=nested)
+    fail_if(_single_faults(stages, lonely), DesignError)
+    return Design(weight=units, stages=stages, lonely=lonely)
+
+
+def degrees_of_freedom(design: Design, where: np.ndarray | None = None) -> float:
+    """Clusters less strata, counting only those with somebody of the domain in them.
+
+    Parameters
+    ----------
+    design : Design
+    where : (n,) bool array
+        The domain; everybody where None.
+
+    Examples
+    --------
+    >>> design = make_design(strata=[1, 1, 2, 2], clusters=[1, 2, 3, 4])
+    >>> degrees_of_freedom(design), degrees_of_freedom(design, np.array([True, True, True, False]))
+    (2.0, 1.0)
+    """
+    if design.replicates is not None:
+        return design.replicates.df
+    first = design.stages[0]
+    if where is None:
+        return float(len(first.stratum) - len(first.drawn))
+    inside = np.bincount(first.cluster[where], minlength=len(first.stratum)) > 0
+    return float(inside.sum() - len(np.unique(first.stratum[inside])))
+
+
+def with_replicates(
+    design: Design, weight: np.ndarray, *, factor: np.ndarray | float, df: float | None = None, centre: str = "mean"
+) -> Design:
+    """Take the variance from replicate weights made elsewhere.
+
+    Parameters
+    ----------
+    design : Design
+    weight : (n, R) array, complete weights of each replicate
+    factor : (R,) array or number
+        What each squared deviation counts: ``scale`` x ``rscales`` in R's ``svrepdesign``; (R - 1) / R for JK1.
+    df : float
+        Rank of the replicate weights less 1 where None, as R counts it.
+    centre : {"mean", "estimate"}
+
+    Returns
+    -------
+    Design
+
+    Examples
+    --------
+    >>> design = make_design(weight=[1, 1, 1])
+    >>> with_replicates(design, 1.5 * (1 - np.eye(3)), factor=2 / 3)
+    Design(3 rows, 1 strata, 3 clusters, 3 replicates, lonely adjust)
+    """
+    weight = np.asarray(weight, dtype=float)
+    if weight.ndim != 2 or len(weight) != len(design):
+        raise ValueError(f"replicate weights have shape {weight.shape}, the design has {len(design)} rows")
+    if not np.isfinite(weight).all() or (weight < 0).any():
+        raise DesignError(Fault("design", "replicate weights missing or below 0", "numbers from 0 up"))
+    factor = np.broadcast_to(np.asarray(factor, dtype=float), weight.shape[1:]).copy()
+    df = float(np.linalg.matrix_rank(weight, tol=1e-5 * np.abs(weight).max()) - 1) if df is None else float(df)
+    return replace(design, replicates=Replicates(weight=weight, factor=factor, df=df, centre=centre))
+
+
+def _columns(frame: pd.DataFrame | None, given: object) -> list[tuple[str, np.ndarray]]:
+    """Name and values of each column: a list holds names where there is a frame, or arrays, or else values."""
+    if given is None or (isinstance(given, (str, list, tuple)) and not given):
+        return []
+    listed = isinstance(given, (list, tuple))
+    named = listed and frame is not None and isinstance(given[0], str)
+    arrays = listed and isinstance(given[0], (list, tuple, np.ndarray, pd.Series))
+    return [_column(frame, column) for column in (given if named or arrays else [given])]
+
+
+def _column(frame: pd.DataFrame | None, given: object) -> tuple[str, np.ndarray]:
+    """Name and values of one column."""
+    if not isinstance(given, str):
+        return str(getattr(given, "name", None) or "array"), pd.Series(given)
+    if frame is None or given not in frame:
+        raise DesignError(Fault("design", f"unknown column {given!r}", "a column of the table"))
+    return given, frame[given]
+
+
+def _row_count(frame: pd.DataFrame | None, weight: Values, given: dict) -> int:
+    """Number of rows; everything must have the same."""
+    counts = [len(values) for columns in given.values() for _, values in columns]
+    counts += [len(frame)] if frame is not None else []
+    counts += [len(weight)] if weight is not None and not isinstance(weight, str) else []
+    if not counts or len(set(counts)) > 1:
+        raise ValueError(f"a design needs columns of one length, found lengths {sorted(set(counts))}")
+    if not counts[0]:
+        raise DesignError(Fault("design", "no rows", "at least two clusters"))
+    return counts[0]
+
+
+def _weights(frame: pd.DataFrame | None, weight: Values, rows: int) -> np.ndarray:
+    """Weights as numbers; NaN where missing."""
+    if weight is None or (isinstance(weight, str) and not weight):
+        return np.ones(rows)
+    values = pd.to_numeric(pd.Series(_column(frame, weight)[1]), errors="coerce")
+    return values.to_numpy(dtype=float, na_value=np.nan, copy=True)
+
+
+def _weight_faults(weight: np.ndarray) -> list[Fault]:
+    """Weights that stand for nobody."""
+    missing, low = ~np.isfinite(weight), weight <= 0
+    kinds = {"missing": missing, "not above 0": low}
+    return [
+        Fault("design", f"{int(bad.sum())} of {len(weight)} weights {kind}", "numbers above 0", column="weight")
+        for kind, bad in kinds.items()
+        if bad.any()
+    ]
+
+
+def _missing_faults(given: dict) -> list[Fault]:
+    """Strata, clusters and population sizes that are not known for every row."""
+    return [
+        Fault(
+            "design", f"{int(pd.isna(values).sum())} rows without a value", f"{role} known for every row", column=name
+        )
+        for role, columns in given.items()
+        for name, values in columns
+        if pd.isna(values).any()
+    ]
+
+
+def _stage_faults(given: dict) -> list[Fault]:
+    """More population sizes than stages."""
+    sizes, stages = len(given["population"]), len(given["clusters"])
+    if sizes <= stages:
+        return []
+    return [Fault("design", f"{sizes} population sizes for {stages} stages", "at most one population size per stage")]
+
+
+def _stages(given: dict, rows: int, *, nested: bool) -> tuple[Stage, ...]:
+    """Code strata and clusters from the first stage down; the strata of a stage are the clusters of the one above."""
+    strata = _crossed([values for _, values in given["strata"]], rows)
+    sizes = [pd.to_numeric(values, errors="coerce").to_numpy(dtype=float) for _, values in given["population"]]
+    share, stages = np.ones(len(strata.first)), []
+    for number, (name, values) in enumerate(given["clusters"]):
+        inside = nested or number > 0
+        cluster = _crossed([strata.code, values] if inside else [values], rows)
+        size = sizes[number] if number < len(sizes) else np.full(rows, np.inf)
+        stage = _stage(name, cluster, strata, size, share)
+        stages.append(stage)
+        fraction = np.divide(stage.drawn, stage.population)
+        strata, share = cluster, (stage.share * fraction)[stage.stratum]
+    return tuple(stages)
+
+
+def _crossed(columns: list, rows: int) -> _Codes:
+    """One code per combination of values, in order of first appearance; everything in one where there is no column."""
+    code = np.zeros(rows, dtype=np.int64)
+    for values in columns:
+        own, found = pd.factorize(values)
+        code = pd.factorize(code * max(len(found), 1) + own)[0]
+    return _Codes(code, np.unique(code, return_index=True)[1])
+
+
+def _stage(name: str, cluster: _Codes, strata: _Codes, size: np.ndarray, share: np.ndarray) -> Stage:
+    """One stage from coded rows, or what is wrong with it."""
+    stratum = strata.code[cluster.first]
+    drawn = np.bincount(stratum, minlength=len(strata.first)).astype(float)
+    population = size[strata.first]
+    torn = len(np.unique(cluster.code[strata.code != stratum[cluster.code]]))
+    changing = len(np.unique(strata.code[size != population[strata.code]]))
+    small = int((population < drawn).sum())
+    faults = [
+        (torn, f"{torn} clusters in more than one stratum", "clusters inside strata", "nested=True if names repeat"),
+        (changing, f"population sizes that change within {changing} strata", "one size per stratum", ""),
+        (small, f"{small} strata with more clusters drawn than there are", "population counts", "not fractions"),
+    ]
+    fail_if([Fault("design", found, ok, column=name, hint=hint) for bad, found, ok, hint in faults if bad], DesignError)
+    return Stage(cluster=cluster.code, stratum=stratum, drawn=drawn, population=population, share=share)
+
+
+def _single_faults(stages: tuple[Stage, ...], lonely: str) -> list[Fault]:
+    """One cluster cannot tell how clusters differ."""
+    first = stages[0]
+    alone = (first.drawn == 1) & (first.population > 1)
+    if len(first.stratum) == 1:
+        return [Fault("design", "a single cluster", "at least two clusters")]
+    if lonely == "fail" and alone.any():
+        hint = "merge strata, or choose lonely certainty, adjust or average"
+        return [Fault("design", f"{int(alone.sum())} strata with a single cluster", "two or more", hint=hint)]
+    if lonely == "average" and alone.all():
+        return [Fault("design", "a single cluster in every stratum", "lonely average needs other strata")]
+    return []

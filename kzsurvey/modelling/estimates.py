@@ -1,0 +1,493 @@
+"""Weighted means, totals, ratios, proportions and shares, by group, with design-based errors; no row is dropped unseen.
+
+Every function takes columns of a frame by name, or arrays and a design, and gives one tidy row per variable and group.
+All groups of one call are estimated jointly, so that differences between them have the right error.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from kzsurvey.errors import DesignError, Fault
+from kzsurvey.modelling.design import Design, degrees_of_freedom, make_design
+from kzsurvey.modelling.intervals import PROPORTIONS, interval, p_value, proportion_interval
+from kzsurvey.modelling.variance import Linearised, infer
+
+Columns = str | Sequence[str] | pd.Series | pd.DataFrame | np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Estimates:
+    """Estimates of one call, one tidy row each, with their joint covariance.
+
+    Attributes
+    ----------
+    table : DataFrame, one row per estimate
+        ``variable`` (and ``value``, for shares), the columns of the grouping, ``estimate``, ``std_error``, ``df``,
+        ``conf_low``, ``conf_high``, ``n`` (rows used), ``n_dropped`` (rows of the domain and group without a value),
+        ``deff`` (variance over that of a simple random sample of ``n``).
+    covariance : (p, p) array, in the order of the rows
+    df : float
+        Degrees of freedom of all rows together.
+    n_ungrouped : int
+        Rows of the domain that belong to no group, because the grouping is missing there.
+    """
+
+    table: pd.DataFrame
+    covariance: np.ndarray
+    df: float
+    n_ungrouped: int = 0
+
+    def _repr_html_(self) -> str:
+        """As a table in a notebook."""
+        return self.table.to_html()
+
+
+class _Cells(NamedTuple):
+    """What is estimated: one column per variable (or answer) and group."""
+
+    labels: pd.DataFrame
+    numerator: np.ndarray
+    denominator: np.ndarray
+    inside: np.ndarray
+    dropped: np.ndarray
+    ungrouped: int
+
+
+def mean(
+    values: Columns,
+    frame: pd.DataFrame | None = None,
+    *,
+    design: Design | None = None,
+    by: Columns | None = None,
+    where: np.ndarray | pd.Series | None = None,
+    level: float = 0.95,
+    deff: str = "replace",
+) -> Estimates:
+    r"""Weighted means.
+
+    Parameters
+    ----------
+    values : column name(s) of ``frame``, or (n,) array, Series or DataFrame of numbers
+    frame : DataFrame, one row per interview
+    design : Design
+        Where None, read from the columns ``weight``, ``stratum`` and ``cluster`` of ``frame``.
+    by : column name(s) of ``frame``, or Series or DataFrame
+        Groups; several columns are crossed.
+    where : (n,) bool array
+        The domain. Rows outside keep their place in the design.
+    level : float, of the interval
+    deff : {"replace", "finite"}
+        Compare the variance with that of a simple random sample with replacement, or without, from as many units as
+        the weights sum to (the default of R's ``deff=TRUE``; meaningless where weights do not sum to a population).
+
+    Returns
+    -------
+    Estimates
+
+    Raises
+    ------
+    DesignError
+        Values that are not numbers; nobody in the domain.
+
+    Notes
+    -----
+    :math:`\hat\mu = \sum w y / \sum w`, linearised by the scores :math:`y - \hat\mu`. The interval is
+    Student's t with clusters less strata degrees of freedom, both counted in the domain; missing where that is 0.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"hours": [40.0, 50.0, 60.0, None], "weight": [1, 1, 2, 1]})
+    >>> mean("hours", table).table[["variable", "estimate", "n", "n_dropped"]].to_dict("records")
+    [{'variable': 'hours', 'estimate': 52.5, 'n': 3, 'n_dropped': 1}]
+    """
+    columns = _numbers(_variables(values, frame))
+    cells = _cells(columns, pd.DataFrame(1.0, columns.index, columns.columns), frame, by, where)
+    return _estimates(_ratio_estimator(cells), cells, _design(frame, design), level, deff)
+
+
+def total(
+    values: Columns,
+    frame: pd.DataFrame | None = None,
+    *,
+    design: Design | None = None,
+    by: Columns | None = None,
+    where: np.ndarray | pd.Series | None = None,
+    level: float = 0.95,
+    deff: str = "replace",
+) -> Estimates:
+    """Weighted totals; parameters as in :func:`mean`.
+
+    Examples
+    --------
+    >>> total([1.0, 2.0, 6.0], design=make_design(weight=[2, 2, 2])).table["estimate"].tolist()
+    [18.0]
+    """
+    columns = _numbers(_variables(values, frame))
+    cells = _cells(columns, pd.DataFrame(1.0, columns.index, columns.columns), frame, by, where)
+    return _estimates(_total_estimator(cells), cells, _design(frame, design), level, deff)
+
+
+def ratio(
+    numerator: Columns,
+    denominator: Columns,
+    frame: pd.DataFrame | None = None,
+    *,
+    design: Design | None = None,
+    by: Columns | None = None,
+    where: np.ndarray | pd.Series | None = None,
+    level: float = 0.95,
+    deff: str = "replace",
+) -> Estimates:
+    r"""Ratios of weighted totals; other parameters as in :func:`mean`.
+
+    Parameters
+    ----------
+    numerator, denominator : column names of ``frame``, or arrays of numbers
+        As many of one as of the other.
+
+    Notes
+    -----
+    :math:`\hat R = \sum w y / \sum w x`, linearised by the scores :math:`y - \hat R x`.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"filled": [8, 9, 4], "posts": [10, 10, 8]})
+    >>> ratio("filled", "posts", table).table["estimate"].tolist()
+    [0.75]
+    """
+    above, below = (_numbers(_variables(columns, frame)) for columns in (numerator, denominator))
+    if above.shape != below.shape:
+        raise ValueError(f"{above.shape[1]} numerators for {below.shape[1]} denominators")
+    above.columns = [f"{top}/{bottom}" for top, bottom in zip(above, below, strict=True)]
+    below.columns = above.columns
+    cells = _cells(above, below, frame, by, where)
+    return _estimates(_ratio_estimator(cells), cells, _design(frame, design), level, deff)
+
+
+def proportion(
+    values: Columns,
+    frame: pd.DataFrame | None = None,
+    *,
+    design: Design | None = None,
+    by: Columns | None = None,
+    where: np.ndarray | pd.Series | None = None,
+    level: float = 0.95,
+    method: str = "logit",
+    deff: str = "replace",
+) -> Estimates:
+    """Weighted proportions of yes-or-no values, with intervals that stay between 0 and 1.
+
+    Parameters
+    ----------
+    values : column name(s) of ``frame``, or arrays
+        0 and 1, or flags.
+    method : {"logit", "beta", "asin", "wilson", "mean"}
+        ``logit``: Wald interval on the log odds. ``beta``: Clopper-Pearson on the effective sample size of Korn and
+        Graubard. ``asin``: Wald interval on the arcsine of the root. ``wilson``: score interval on the effective
+        sample size. ``mean``: Wald interval, which may leave [0, 1]. A proportion of 0 or 1 has no estimated
+        variance: all but ``mean`` then give the beta interval on ``n`` itself.
+
+    Other parameters as in :func:`mean`.
+
+    Raises
+    ------
+    DesignError
+        Values other than 0 and 1.
+
+    References
+    ----------
+    Korn, E. L., & Graubard, B. I. (1998). Confidence intervals for proportions with small expected number of positive
+    counts estimated from survey data. Survey Methodology 24, 193-201.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"code_P1": [1, 0, 0, 1, 0, 0, 0, 1]})
+    >>> proportion("code_P1", table).table[["estimate", "conf_low", "conf_high"]].round(3).to_dict("records")
+    [{'estimate': 0.375, 'conf_low': 0.087, 'conf_high': 0.792}]
+    """
+    columns = _numbers(_variables(values, frame))
+    wrong = [name for name in columns if not columns[name].dropna().isin([0, 1]).all()]
+    if wrong:
+        raise DesignError([Fault("proportion", "values other than 0 and 1", "0 and 1", column=name) for name in wrong])
+    cells = _cells(columns, pd.DataFrame(1.0, columns.index, columns.columns), frame, by, where)
+    return _proportions(cells, _design(frame, design), level, method, deff)
+
+
+def shares(
+    values: Columns,
+    frame: pd.DataFrame | None = None,
+    *,
+    design: Design | None = None,
+    by: Columns | None = None,
+    where: np.ndarray | pd.Series | None = None,
+    level: float = 0.95,
+    method: str = "logit",
+    deff: str = "replace",
+) -> Estimates:
+    """Weighted share of every answer to a question; one row per answer (column ``value``) and group.
+
+    Parameters
+    ----------
+    values : column name(s) of ``frame``, or Series
+        Categories keep their order, and those nobody gave stay in with share 0.
+
+    Other parameters as in :func:`proportion`.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"role": ["a", "b", "a", None], "weight": [1.0, 2.0, 1.0, 1.0]})
+    >>> shares("role", table).table[["value", "estimate", "n", "n_dropped"]].to_dict("records")
+    [{'value': 'a', 'estimate': 0.5, 'n': 3, 'n_dropped': 1},
+     {'value': 'b', 'estimate': 0.5, 'n': 3, 'n_dropped': 1}]
+    """
+    columns = _variables(values, frame)
+    answers = {(name, value): _is(columns[name], value) for name in columns for value in _levels(columns[name])}
+    flags = pd.DataFrame(answers, index=columns.index)
+    ones = pd.DataFrame(1.0, flags.index, flags.columns)
+    return _proportions(_cells(flags, ones, frame, by, where), _design(frame, design), level, method, deff)
+
+
+def contrast(estimates: Estimates, weights: Mapping[str, Sequence[float]], *, level: float = 0.95) -> Estimates:
+    """Linear combinations of estimates, with their errors.
+
+    Parameters
+    ----------
+    estimates : Estimates
+    weights : mapping of a name to one number per row of ``estimates.table``
+
+    Returns
+    -------
+    Estimates
+        Column ``variable`` holds the names; ``p_value`` tests whether the combination is 0.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"hours": [40.0, 50.0, 60.0, 70.0], "place": ["a", "a", "b", "b"]})
+    >>> contrast(mean("hours", table, by="place"), {"b - a": [-1, 1]}).table["estimate"].tolist()
+    [20.0]
+    """
+    matrix = np.array([weights[name] for name in weights], dtype=float)
+    point = matrix @ estimates.table["estimate"].to_numpy()
+    covariance = matrix @ estimates.covariance @ matrix.T
+    std_error = np.sqrt(np.diag(covariance))
+    low, high = interval(point, std_error, estimates.df, level=level)
+    used = [np.flatnonzero(row) for row in matrix]
+    table = pd.DataFrame({"variable": list(weights), "estimate": point, "std_error": std_error, "df": estimates.df})
+    table = table.assign(conf_low=low, conf_high=high, p_value=_two_sided(point, std_error, estimates.df))
+    table["n"] = [int(estimates.table["n"].iloc[rows].sum()) for rows in used]
+    return Estimates(table, covariance, estimates.df, estimates.n_ungrouped)
+
+
+def differences(estimates: Estimates, *, reference: int = 0, level: float = 0.95) -> Estimates:
+    """Every row of one variable against a reference row.
+
+    Parameters
+    ----------
+    estimates : Estimates, of one variable by group
+    reference : int
+        Row of ``estimates.table`` the others are compared with.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"hours": [40.0, 50.0, 60.0, 70.0], "place": ["a", "a", "b", "b"]})
+    >>> differences(mean("hours", table, by="place")).table[["variable", "estimate"]].to_dict("records")
+    [{'variable': 'hours b - a', 'estimate': 20.0}]
+    """
+    rows = len(estimates.table)
+    own = [name for name in estimates.table if name not in _RESULTS and name != "variable"]
+    label = [" ".join(str(part) for part in row) for row in estimates.table[own].itertuples(index=False)]
+    first = estimates.table["variable"].iloc[reference]
+    weights = {
+        f"{first} {label[row]} - {label[reference]}": np.eye(rows)[row] - np.eye(rows)[reference]
+        for row in range(rows)
+        if row != reference
+    }
+    return contrast(estimates, weights, level=level)
+
+
+_RESULTS = ("estimate", "std_error", "df", "conf_low", "conf_high", "n", "n_dropped", "deff")
+
+
+def _variables(values: Columns, frame: pd.DataFrame | None) -> pd.DataFrame:
+    """The columns asked for, as a frame."""
+    names = [values] if isinstance(values, str) else values
+    if frame is not None and not isinstance(names, (pd.Series, pd.DataFrame, np.ndarray)):
+        unknown = [name for name in names if not isinstance(name, str) or name not in frame]
+        if unknown:
+            raise DesignError(
+                [Fault("analysis", f"unknown column {name!r}", "a column of the table") for name in unknown]
+            )
+        return frame[list(names)]
+    if isinstance(values, pd.DataFrame):
+        return values
+    if isinstance(values, pd.Series):
+        return values.to_frame(values.name or "value")
+    array = np.asarray(values)
+    names = ["value"] if array.ndim == 1 else [f"value_{number}" for number in range(1, array.shape[1] + 1)]
+    return pd.DataFrame(array.reshape(len(array), -1), columns=names)
+
+
+def _numbers(columns: pd.DataFrame) -> pd.DataFrame:
+    """Columns as numbers, missing as NaN."""
+    faults = [
+        Fault("analysis", "words where numbers are needed", "numbers; shares for answers in words", column=str(name))
+        for name in columns
+        if not (pd.api.types.is_numeric_dtype(columns[name].dtype) or columns[name].isna().all())
+    ]
+    if faults:
+        raise DesignError(faults)
+    return columns.astype("Float64").astype(float)
+
+
+def _levels(column: pd.Series) -> list:
+    """Answers in the order of the form, or sorted."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return list(column.cat.categories)
+    return sorted(column.dropna().unique().tolist())
+
+
+def _is(column: pd.Series, value: object) -> pd.Series:
+    """1 where the answer is this one, 0 where it is another, NaN where there is none."""
+    return (column == value).fillna(False).astype(float).where(column.notna().to_numpy())
+
+
+def _design(frame: pd.DataFrame | None, design: Design | None) -> Design:
+    """The design given, or the one that the columns of a table of interviews tell."""
+    if design is not None:
+        return design
+    if frame is None:
+        raise TypeError("arrays need a design")
+    return design_from_columns(frame)
+
+
+def design_from_columns(frame: pd.DataFrame, *, lonely: str = "adjust") -> Design:
+    """The design that ``weight``, ``stratum`` and ``cluster`` of a table tell; what is not there is not assumed.
+
+    Examples
+    --------
+    >>> design_from_columns(pd.DataFrame({"weight": [1.0, 2.0], "cluster": ["a", "b"]}))
+    Design(2 rows, 1 strata, 2 clusters, lonely adjust)
+    """
+    found = {role: name for role, name in _ROLES.items() if name in frame}
+    return make_design(frame, **found, lonely=lonely)
+
+
+_ROLES = {"weight": "weight", "strata": "stratum", "clusters": "cluster"}
+
+
+def _cells(
+    numerator: pd.DataFrame,
+    denominator: pd.DataFrame,
+    frame: pd.DataFrame | None,
+    by: Columns | None,
+    where: np.ndarray | pd.Series | None,
+) -> _Cells:
+    """Cross the variables with the groups, inside the domain."""
+    rows = len(numerator)
+    domain = np.ones(rows, dtype=bool) if where is None else np.asarray(where, dtype=bool)
+    if not domain.any():
+        raise DesignError(Fault("domain", "nobody in it", "at least one interview"))
+    group, groups = _groups(by, frame, rows)
+    names = numerator.columns.to_frame(index=False)
+    names.columns = ["variable", "value"][: names.shape[1]]
+    above, below = numerator.to_numpy(dtype=float), denominator.to_numpy(dtype=float)
+    known = np.isfinite(above) & np.isfinite(below)
+    member = domain[:, None] & (group[:, None] == np.arange(len(groups)))
+    inside = (known[:, :, None] & member[:, None, :]).reshape(rows, -1)
+    dropped = (~known[:, :, None] & member[:, None, :]).sum(axis=0).ravel()
+    shape = (rows, above.shape[1], len(groups))
+    above = np.broadcast_to(np.where(known, above, 0.0)[:, :, None], shape).reshape(rows, -1)
+    below = np.broadcast_to(np.where(known, below, 0.0)[:, :, None], shape).reshape(rows, -1)
+    labels = names.merge(groups, how="cross")
+    return _Cells(labels, above, below, inside, dropped, int((domain & (group < 0)).sum()))
+
+
+def _groups(by: Columns | None, frame: pd.DataFrame | None, rows: int) -> tuple[np.ndarray, pd.DataFrame]:
+    """Code of each row's group (-1 where none) and the groups that occur, in order."""
+    if by is None:
+        return np.zeros(rows, dtype=int), pd.DataFrame(index=[0])
+    columns = _variables(by, frame)
+    codes = pd.MultiIndex.from_frame(columns.reset_index(drop=True))
+    missing = columns.isna().any(axis=1).to_numpy()
+    ranks = [pd.Index(_levels(columns[name])).get_indexer(columns[name]) for name in columns]
+    order = pd.MultiIndex.from_arrays(ranks)[~missing].unique().sort_values()
+    code = order.get_indexer(pd.MultiIndex.from_arrays(ranks))
+    first = [int(np.flatnonzero(code == number)[0]) for number in range(len(order))]
+    return code, codes[first].to_frame(index=False)
+
+
+def _ratio_estimator(cells: _Cells) -> Callable[[np.ndarray], Linearised]:
+    """Ratio of totals in every cell; a mean where the denominator is 1."""
+
+    def estimator(weight: np.ndarray) -> Linearised:
+        above = np.einsum("n,np,np->p", weight, cells.numerator, cells.inside)
+        below = np.einsum("n,np,np->p", weight, cells.denominator, cells.inside)
+        known = below != 0
+        inverse = np.divide(1.0, below, out=np.zeros_like(below), where=known)
+        point = above * inverse
+        scores = (cells.numerator - point * cells.denominator) * cells.inside
+        return Linearised(np.where(known, point, np.nan), scores, np.diag(inverse))
+
+    return estimator
+
+
+def _total_estimator(cells: _Cells) -> Callable[[np.ndarray], Linearised]:
+    """Total in every cell."""
+    scores = cells.numerator * cells.inside
+
+    def estimator(weight: np.ndarray) -> Linearised:
+        return Linearised(weight @ scores, scores, np.eye(scores.shape[1]))
+
+    return estimator
+
+
+def _estimates(
+    estimator: Callable[[np.ndarray], Linearised], cells: _Cells, design: Design, level: float, deff: str
+) -> Estimates:
+    """Tidy rows with t intervals."""
+    if len(design) != len(cells.inside):
+        raise ValueError(f"the design has {len(design)} rows, the values have {len(cells.inside)}")
+    point, covariance = infer(estimator, design)
+    n = cells.inside.sum(axis=0)
+    std_error = np.where(n > 0, np.sqrt(np.clip(np.diag(covariance), 0, None)), np.nan)
+    df = np.array([degrees_of_freedom(design, inside) if inside.any() else 0.0 for inside in cells.inside.T])
+    low, high = interval(point, std_error, df, level=level)
+    numbers = {"estimate": point, "std_error": std_error, "df": df, "conf_low": low, "conf_high": high, "n": n}
+    effect = _design_effect(estimator(design.weight), std_error**2, cells, design.weight, deff)
+    results = pd.DataFrame(numbers | {"n_dropped": cells.dropped, "deff": effect}, index=cells.labels.index)
+    table = pd.concat([cells.labels, results], axis=1)
+    everybody = degrees_of_freedom(design, cells.inside.any(axis=1))
+    return Estimates(table, covariance, everybody, cells.ungrouped)
+
+
+def _design_effect(full: Linearised, variance: np.ndarray, cells: _Cells, weight: np.ndarray, kind: str) -> np.ndarray:
+    """Variance over that of a simple random sample of as many rows."""
+    n = cells.inside.sum(axis=0).astype(float)
+    units = weight @ cells.inside
+    centred = np.where(cells.inside, full.scores, 0.0)
+    centred = np.where(cells.inside, centred - (weight @ centred) / np.where(units > 0, units, np.nan), 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        spread = n / (n - 1) * (weight @ centred**2) / units
+        simple = spread / n * units**2 * np.diag(full.bread) ** 2
+        simple = simple * (1 - n / units) if kind == "finite" else simple
+        return np.where(simple > 0, variance / simple, np.nan)
+
+
+def _proportions(cells: _Cells, design: Design, level: float, method: str, deff: str) -> Estimates:
+    """Tidy rows with intervals made for proportions."""
+    if method not in PROPORTIONS:
+        raise ValueError(f"unknown method {method!r}, known are {', '.join(PROPORTIONS)}")
+    found = _estimates(_ratio_estimator(cells), cells, design, level, deff)
+    point, std_error, df, n = (found.table[name].to_numpy(dtype=float) for name in ("estimate", "std_error", "df", "n"))
+    low, high = proportion_interval(point, std_error, n, df, method=method, level=level)
+    return replace(found, table=found.table.assign(conf_low=low, conf_high=high))
+
+
+def _two_sided(point: np.ndarray, std_error: np.ndarray, df: float) -> np.ndarray:
+    """Probability of so large a combination where the truth is 0."""
+    statistic = np.divide(point, std_error, out=np.full_like(point, np.nan), where=std_error > 0)
+    return p_value(statistic, df)

@@ -1,0 +1,281 @@
+"""The kinds of figures of the reports: drawn the same to the byte wherever they are drawn, and readable in grey.
+
+Every figure names its axes with their units, the number of interviews and, while answers are simulated, that they are.
+"""
+
+import textwrap
+import unicodedata
+import warnings
+from collections.abc import Callable, Sequence
+from io import BytesIO
+from typing import TYPE_CHECKING, NamedTuple
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib import font_manager
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+
+from kzsurvey.errors import Fault, ReportError
+from kzsurvey.reporting.fonts import chinese_font
+from kzsurvey.reporting.formats import shown
+
+if TYPE_CHECKING:
+    from kzsurvey.reporting.context import Report
+
+WIDTH, ROW, MARGIN, PANEL, UPRIGHT = 7.0, 0.34, 1.05, 0.78, 3.6  # inches; MARGIN is what stands around the rows
+LABEL = 30  # width of a label in Latin letters; a Chinese character takes two
+INK, SOFT, LINE = "#1d2b36", "#5b6b78", "#c9d1d8"
+SHADES = ("#1f3a4d", "#6f93ab", "#b9cedb", "#e6edf1", "#f6f2e7")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+STYLE = {
+    "font.size": 9.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.spines.left": False,
+    "axes.edgecolor": LINE,
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "xtick.color": SOFT,
+    "ytick.color": INK,
+    "ytick.major.size": 0,
+    "axes.axisbelow": True,
+    "figure.constrained_layout.use": True,
+    "svg.hashsalt": "kzsurvey",
+}
+
+
+class Kind(NamedTuple):
+    """How a kind of figure is drawn, how its numbers are written unless told, how many inches high it is."""
+
+    draw: Callable[..., None]
+    format: str
+    height: Callable[[pd.DataFrame], float]
+
+
+def draw(
+    data: pd.DataFrame, report: "Report", *, kind: str, n: int | None = None, format: str, **options: object
+) -> bytes:
+    """Draw a figure.
+
+    Parameters
+    ----------
+    data : DataFrame, one row per thing drawn
+        Column ``label``; ``dots`` and ``coefficients``: ``estimate``, ``conf_low``, ``conf_high``, optional ``group``;
+        ``bars``: ``estimate``; ``parts``: one column of shares per part, in order.
+    report : Report
+    kind : str
+        A key of ``FIGURES``.
+    n : int
+        Interviews, written into the figure.
+    format : str
+        How numbers on the axis are written.
+    **options
+        ``axis``: text of the value axis.
+
+    Returns
+    -------
+    bytes
+        A PNG file without date and without the name of the program.
+
+    Raises
+    ------
+    ReportError
+        No font has a character of a label.
+    """
+    with matplotlib.rc_context({**STYLE, "font.family": _families()}), warnings.catch_warnings():
+        warnings.filterwarnings("error", message="Glyph .* missing from")
+        figure = Figure(figsize=(WIDTH, FIGURES[kind].height(data)), dpi=150)
+        FigureCanvasAgg(figure)
+        FIGURES[kind].draw(figure, data, report, format=format, **options)
+        _sign(figure, report, n)
+        try:
+            return _png(figure)
+        except UserWarning as warning:
+            hint = "name a font file that has it in the environment variable KZ_FONT"
+            raise ReportError(Fault("figure", str(warning), "characters that the font has", hint=hint)) from None
+
+
+def dots(figure: Figure, data: pd.DataFrame, report: "Report", *, format: str, axis: str = "") -> None:
+    """Estimates with their intervals, a row per label, a marker per group."""
+    axes = figure.subplots()
+    labels = list(dict.fromkeys(data["label"]))
+    groups = list(dict.fromkeys(data["group"])) if "group" in data else [None]
+    for number, group in enumerate(groups):
+        part = data if group is None else data[data["group"] == group]
+        shift = 0.0 if len(groups) == 1 else (number - (len(groups) - 1) / 2) * 0.62 / len(groups)
+        place = np.array([labels.index(label) for label in part["label"]], dtype=float) + shift
+        _points(axes, part, place, number, group)
+    if len(groups) > 1:
+        _legend(axes, len(groups))
+    if format.startswith("percent"):
+        axes.set_xlim(left=min(0.0, axes.get_xlim()[0]) if (data["estimate"] < 0).any() else 0.0)
+    _rows(axes, labels)
+    _values(axes, format, axis)
+
+
+def coefficients(figure: Figure, data: pd.DataFrame, report: "Report", *, format: str, axis: str = "") -> None:
+    """Coefficients with their intervals around zero, each on a scale of its own, because their units differ."""
+    rows = figure.subplots(max(len(data), 1), 1, squeeze=False)[:, 0]
+    for axes, (_, row) in zip(rows, data.iterrows(), strict=False):
+        _points(axes, row.to_frame().T, np.zeros(1), 0, None)
+        axes.axvline(0, color=SOFT, linewidth=0.9, linestyle=(0, (4, 3)), zorder=0)
+        reach = 1.15 * max(abs(float(row["conf_low"])), abs(float(row["conf_high"])), 1e-12)
+        axes.set_xlim(-reach, reach)
+        axes.locator_params(axis="x", nbins=5)
+        _rows(axes, [row["label"]])
+        _values(axes, format, "")
+    rows[-1].set_xlabel(axis)
+
+
+def bars(figure: Figure, data: pd.DataFrame, report: "Report", *, format: str, axis: str = "") -> None:
+    """One bar per label, its value written at its end."""
+    axes = figure.subplots()
+    place = np.arange(len(data))
+    values = data["estimate"].to_numpy(dtype=float)
+    axes.barh(place, values, height=0.62, color=SHADES[1], edgecolor=INK, linewidth=0.5)
+    for at, value in zip(place, values, strict=True):
+        axes.annotate(shown(value, format), (value, at), (4, 0), textcoords="offset points", va="center", color=INK)
+    axes.margins(x=0.14)
+    axes.set_xlim(left=0)
+    _rows(axes, list(data["label"]))
+    _values(axes, format, axis)
+
+
+def parts(figure: Figure, data: pd.DataFrame, report: "Report", *, format: str, axis: str = "") -> None:
+    """Shares that fill each row, the answers to a scale from its low to its high end."""
+    axes = figure.subplots()
+    names = [name for name in data if name != "label"]
+    left = np.zeros(len(data))
+    for number, name in enumerate(names):
+        width = data[name].to_numpy(dtype=float)
+        shade = SHADES[min(number * (len(SHADES) - 1) // max(len(names) - 1, 1), len(SHADES) - 1)]
+        axes.barh(
+            np.arange(len(data)), width, left=left, height=0.66, color=shade, edgecolor=INK, linewidth=0.5, label=name
+        )
+        for at, (start, share) in enumerate(zip(left, width, strict=True)):
+            if share >= 0.07:
+                colour = "white" if number == 0 else INK
+                axes.text(
+                    start + share / 2, at, shown(share, "percent0"), ha="center", va="center", color=colour, size=8
+                )
+        left = left + np.nan_to_num(width)
+    axes.set_xlim(0, 1)
+    _legend(axes, len(names))
+    _rows(axes, list(data["label"]))
+    _values(axes, format, axis)
+
+
+def histogram(figure: Figure, data: pd.DataFrame, report: "Report", *, format: str, axis: str = "") -> None:
+    """Counts per class of a number: column ``label`` names the class, ``estimate`` is the count."""
+    axes = figure.subplots()
+    place = np.arange(len(data))
+    axes.bar(place, data["estimate"].to_numpy(dtype=float), width=0.96, color=SHADES[1], edgecolor=INK, linewidth=0.5)
+    axes.set_xticks(place, list(data["label"]))
+    axes.set_xlabel(axis)
+    axes.set_ylabel(report.word("interviews_count"))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: shown(value, "integer")))
+    axes.grid(axis="y", color=LINE, linewidth=0.6)
+
+
+def _by_rows(data: pd.DataFrame) -> float:
+    """Height of a figure with a row per label, higher where labels need several lines or rows hold several groups."""
+    lines = max((_wrapped(str(label)).count("\n") + 1 for label in data["label"]), default=1)
+    groups = data["group"].nunique() if "group" in data else 1
+    return MARGIN + ROW * max(data["label"].nunique(), 2) * max(1.0, 0.6 * lines, 0.5 * groups)
+
+
+def _by_panels(data: pd.DataFrame) -> float:
+    """Height of a figure with an axis per row."""
+    return MARGIN + PANEL * max(len(data), 1)
+
+
+def _fixed(data: pd.DataFrame) -> float:
+    return UPRIGHT
+
+
+FIGURES = {
+    "dots": Kind(dots, "percent0", _by_rows),
+    "coefficients": Kind(coefficients, "number", _by_panels),
+    "bars": Kind(bars, "integer", _by_rows),
+    "parts": Kind(parts, "percent0", _by_rows),
+    "histogram": Kind(histogram, "integer", _fixed),
+}
+
+
+def _points(axes: Axes, part: pd.DataFrame, place: np.ndarray, number: int, group: str | None) -> None:
+    """Markers of one group and their intervals; filled and hollow in turn, so that grey is enough."""
+    estimate = part["estimate"].to_numpy(dtype=float)
+    if "conf_low" in part:
+        ends = part[["conf_low", "conf_high"]].to_numpy(dtype=float)
+        axes.hlines(place, ends[:, 0], ends[:, 1], color=INK, linewidth=1.1)
+    face = INK if number % 2 == 0 else "white"
+    axes.plot(
+        estimate, place, MARKERS[number % len(MARKERS)], color=INK, markerfacecolor=face, markersize=5.5, label=group
+    )
+
+
+def _rows(axes: Axes, labels: Sequence[str]) -> None:
+    axes.set_yticks(range(len(labels)), [_wrapped(label) for label in labels])
+    axes.set_ylim(len(labels) - 0.4, -0.6)
+
+
+def _values(axes: Axes, format: str, axis: str) -> None:
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: shown(value, format)))
+    axes.grid(axis="x", color=LINE, linewidth=0.6)
+    axes.set_xlabel(axis)
+
+
+def _legend(axes: Axes, entries: int) -> None:
+    axes.legend(
+        loc="lower left", bbox_to_anchor=(0, 1.0), ncols=min(entries, 4), frameon=False, borderaxespad=0.2, fontsize=8.5
+    )
+
+
+def _sign(figure: Figure, report: "Report", n: int | None) -> None:
+    """Below the figure: how many interviews, and what kind of answers."""
+    said = [] if n is None else [report.word("note_n").format(n=shown(n, "integer"))]
+    if report.survey.simulated:
+        said.append(report.word("simulated_mark"))
+    if said:
+        figure.supxlabel("  ·  ".join(said), x=0.99, ha="right", fontsize=8, color=SOFT)
+
+
+def _png(figure: Figure) -> bytes:
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def _families() -> list[str]:
+    """The Chinese font first, then the one that comes with matplotlib, for other scripts."""
+    path = str(chinese_font())
+    if not any(entry.fname == path for entry in font_manager.fontManager.ttflist):
+        font_manager.fontManager.addfont(path)
+    return [font_manager.FontProperties(fname=path).get_name(), "DejaVu Sans"]
+
+
+def _wrapped(label: str) -> str:
+    """A label in lines of at most ``LABEL`` Latin widths."""
+    if not any(_wide(character) for character in label):
+        return "\n".join(textwrap.wrap(label, LABEL)) or label
+    lines, width = [""], 0
+    for character in label:
+        step = 2 if _wide(character) else 1
+        if width + step > LABEL and not _closes(character):
+            lines, width = [*lines, ""], 0
+        lines[-1] += character
+        width += step
+    return "\n".join(line.strip() for line in lines)
+
+
+def _wide(character: str) -> bool:
+    return unicodedata.east_asian_width(character) in "WF"
+
+
+def _closes(character: str) -> bool:
+    """Punctuation that never begins a line."""
+    return character in "，。、；：！？）》」』”’%"

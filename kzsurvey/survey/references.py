@@ -1,0 +1,185 @@
+"""What survey.toml refers to: every question, measure, code and variable it names must exist."""
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from kzsurvey.errors import DefinitionError, Fault
+from kzsurvey.survey.expressions import compile_expression
+from kzsurvey.survey.settings import FILE
+from kzsurvey.survey.sheets import listed, near
+
+DESIGN_VARIABLES = ("weight", "stratum", "cluster")
+
+
+class Known(NamedTuple):
+    """What a definition holds, for its other parts to refer to."""
+
+    questions: pd.DataFrame
+    choices: pd.DataFrame
+    measures: pd.DataFrame
+    codes: pd.DataFrame
+    frame: pd.DataFrame
+
+    def names(self, *types: str) -> list[str]:
+        """Names of the questions of these types; of all questions that have answers where no type is given."""
+        kinds = self.questions["type"]
+        return list(self.questions.index[kinds.isin(types) if types else kinds != "note"])
+
+
+def reference_faults(read: Mapping[str, Any], known: Known) -> list[Fault]:
+    """List everything in survey.toml that names what does not exist.
+
+    Parameters
+    ----------
+    read : mapping
+        survey.toml, sound in itself.
+    known : Known
+
+    Returns
+    -------
+    list of Fault
+    """
+    return [
+        *_interview_faults(read, known),
+        *_place_faults(read, known),
+        *_sample_faults(read, known),
+        *_weighting_faults(read, known),
+        *_scheme_faults(read, known),
+        *_column_faults(read, known),
+        *_title_faults(read),
+        *_model_faults(read, known),
+    ]
+
+
+def analysis_variables(known: Known) -> list[str]:
+    """The columns of ``analysis`` that a model may name: closed questions, options, measures, codes, the design."""
+    flags = [
+        f"{question}__{option}" for question in known.names("select_multiple") for option in _options(question, known)
+    ]
+    codes = [f"code_{code.replace('.', '_')}" for code in known.codes.index]
+    closed = [name for name in known.names() if known.questions.at[name, "type"] != "text"]
+    return [*closed, *flags, *known.measures.index, *codes, *DESIGN_VARIABLES]
+
+
+def _options(question: str, known: Known) -> list[str]:
+    wanted = known.choices["list_name"] == known.questions.at[question, "list_name"]
+    return list(dict.fromkeys(known.choices.loc[wanted, "name"]))
+
+
+def _unknown(key: str, names: Collection[str], allowed: Collection[str], what: str) -> Iterator[Fault]:
+    """A fault for each name that is not allowed at this key."""
+    for name in names:
+        if name not in allowed:
+            yield Fault(FILE, f"{name!r}", what, column=key, hint=near(name, allowed))
+
+
+def _interview_faults(read: Mapping[str, Any], known: Known) -> Iterator[Fault]:
+    interview = read["interview"]
+    if not interview.get("id"):
+        found = "nothing" if "id" in interview else "no such key"
+        yield Fault(FILE, found, "the question that holds the id of an interview", column="interview.id")
+    for key in ("id", "respondent", "interviewer", "date", "start", "end"):
+        given = [interview[key]] if interview.get(key) else []
+        yield from _unknown(f"interview.{key}", given, known.names(), "a question of the form")
+
+
+def _place_faults(read: Mapping[str, Any], known: Known) -> Iterator[Fault]:
+    given = read.get("places", {}).get("questions", ())
+    yield from _unknown("places.questions", given, known.names("select_one"), "a select_one question of the form")
+
+
+def _sample_faults(read: Mapping[str, Any], known: Known) -> Iterator[Fault]:
+    sample = read.get("sample", {})
+    weight = [sample["weight"]] if sample.get("weight") else []
+    numbers = known.names("integer", "decimal", "calculate")
+    for key in ("strata", "clusters"):
+        yield from _unknown(f"sample.{key}", sample.get(key, ()), known.names(), "a question of the form")
+    yield from _unknown("sample.weight", weight, numbers, "a question whose answer is a number")
+    yield from _unknown(
+        "sample.population", sample.get("population", ()), numbers, "a question whose answer is a number"
+    )
+
+
+def _weighting_faults(read: Mapping[str, Any], known: Known) -> Iterator[Fault]:
+    weighting, variables = read.get("weighting", {}), list(dict.fromkeys(known.frame["variable"]))
+    allowed = (
+        f"a variable of frame.csv: {listed(variables)}" if variables else "a variable of frame.csv, which is empty"
+    )
+    yield from _unknown("weighting.margins", weighting.get("margins", ()), variables, allowed)
+    if weighting.get("method") and not weighting.get("margins"):
+        yield Fault(FILE, "a method without margins", "margins = [...]", column="weighting.margins")
+
+
+def _scheme_faults(read: Mapping[str, Any], known: Known) -> Iterator[Fault]:
+    for scheme in read.get("schemes", ()):
+        key = f"schemes.{scheme['name']}.questions"
+        yield from _unknown(key, scheme["questions"], known.names("text"), "an open (text) question of the form")
+
+
+def _column_faults(read: Mapping[str, Any], known: Known) -> Iterator[Fault]:
+    places = {"columns.rename": read.get("columns", {}).get("rename", {})}
+    places |= {f"delivered.{entry['file']}.columns": entry.get("columns", {}) for entry in read.get("delivered", ())}
+    for key, columns in places.items():
+        yield from _unknown(key, columns.values(), known.names(), "a question of the form")
+
+
+def _title_faults(read: Mapping[str, Any]) -> Iterator[Fault]:
+    """Titles and sentences in a language that is not declared."""
+    entries = [(f"{name}.{entry['name']}.", entry) for name in ("schemes", "models") for entry in read.get(name, ())]
+    for path, entry in [("", read), *entries]:
+        for key in ("title", "text"):
+            if isinstance(entry.get(key), dict):
+                yield from _unknown(
+                    f"{path}{key}", entry[key], read["languages"], f"languages: {listed(read['languages'])}"
+                )
+
+
+def _model_faults(read: Mapping[str, Any], known: Known) -> Iterator[Fault]:
+    variables = analysis_variables(known)
+    for model in read.get("models", ()):
+        key = f"models.{model['name']}"
+        if model.get("hypothesis") and not model.get("term"):
+            yield Fault(FILE, "a hypothesis without a term", "the term that it is about", column=f"{key}.term")
+        if model.get("where"):
+            yield from _where_faults(model["where"], variables, f"{key}.where")
+        yield from _formula_faults(model, variables, key)
+
+
+def _where_faults(text: str, variables: Collection[str], key: str) -> Iterator[Fault]:
+    try:
+        compile_expression(text, names=variables, dot=False, file=FILE, column=key)
+    except DefinitionError as problem:
+        yield from problem.faults
+
+
+def _formula_faults(model: Mapping[str, Any], variables: Collection[str], key: str) -> Iterator[Fault]:
+    """A formula that cannot be read, names what is not there, or does not hold the term that is tested."""
+    # slow to import, and a definition without models does without it
+    from formulaic import Formula
+    from formulaic.errors import FormulaicError
+
+    shape = "outcome ~ variable + variable"
+    try:
+        formula = Formula(model["formula"])
+        named = sorted(str(name) for name in formula.required_variables)
+    except (FormulaicError, SyntaxError, ValueError) as problem:
+        found = f"{model['formula']!r} ({' '.join(str(problem).split())})"
+        yield Fault(FILE, found, shape, column=f"{key}.formula")
+        return
+    if not hasattr(formula, "lhs"):
+        yield Fault(FILE, f"{model['formula']!r}", shape, column=f"{key}.formula")
+        return
+    allowed = "a closed question, an option, a measure or a code"
+    unknown = list(_unknown(f"{key}.formula", named, variables, allowed))
+    yield from unknown
+    terms = [str(term) for term in formula.rhs if str(term) != "1"]
+    if model.get("term") and not unknown and _plain(model["term"]) not in map(_plain, terms):
+        yield Fault(FILE, f"{model['term']!r}", f"a term of the formula: {listed(terms)}", column=f"{key}.term")
+
+
+def _plain(term: str) -> tuple[str, ...]:
+    """A term without the level it stands for, its factors in a fixed order."""
+    return tuple(sorted(re.sub(r"\[[^\]]*\]", "", factor).replace(" ", "") for factor in term.split(":")))

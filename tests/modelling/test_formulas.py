@@ -1,0 +1,65 @@
+"""Formulas over tables of interviews: nullable types, categories, and messages that name the term."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from kzsurvey.errors import DesignError
+from kzsurvey.modelling.formulas import nearest, prepare
+
+
+@pytest.fixture
+def table():
+    frame = pd.DataFrame({"y": pd.array([1, 2, 3, 4, None, 6], dtype="Int64"), "x": [1.0, 2, 3, 4, 5, 0]})
+    frame["place"] = pd.Categorical(list("aabbbb"), categories=["a", "b", "c"])
+    return frame.assign(flag=pd.array([True, False, True, False, None, True], dtype="boolean"))
+
+
+def test_nullable_numbers_flags_and_categories_become_columns(table):
+    found = prepare("y ~ x + place + flag", table)
+    assert found.names == ("Intercept", "x", "place[T.b]", "flag")
+    assert found.matrix[:, 3].tolist() == [1, 0, 1, 0, 1]
+    assert found.n_dropped == 1
+
+
+def test_the_left_side_may_be_an_expression(table):
+    assert prepare("np.log(y) ~ x", table).outcome.tolist() == pytest.approx(np.log([1, 2, 3, 4, 6]))
+
+
+def test_centring_sees_only_the_rows_used(table):
+    found = prepare("y ~ center(x)", table, where=(table["place"] == "b").to_numpy())
+    assert found.matrix[:, 1].sum() == pytest.approx(0)
+    assert found.rows.tolist() == [False, False, True, True, False, True]
+
+
+def test_categories_nobody_has_are_left_out(table):
+    assert prepare("y ~ C(place)", table).names == ("Intercept", "C(place)[T.b]")
+
+
+@pytest.mark.parametrize(
+    ("formula", "message"),
+    [
+        ("y ~ x +", "formula 'y ~ x \\+'"),
+        ("~ x", "one outcome"),
+        ("y", "one outcome"),
+        ("y ~ x | place", "one outcome"),
+        ("y + ~ x", "formula 'y \\+ ~ x'"),
+        ("y ~ weight", "unknown variable 'weight'"),
+        ("y ~ plce", "perhaps place"),
+        ("y ~ shout(x)", "a term that cannot be evaluated.*shout"),
+        ("y ~ np.log(x)", r"term np.log\(x\) is not a finite number in 1 interviews"),
+    ],
+)
+def test_what_a_formula_asks_in_vain_is_named(table, formula, message):
+    with pytest.raises(DesignError, match=message):
+        prepare(formula, table, name="H1")
+
+
+def test_every_unknown_variable_is_listed_at_once(table):
+    with pytest.raises(DesignError) as caught:
+        prepare("why ~ x1 + x2", table)
+    assert len(caught.value.faults) == 3
+
+
+def test_nothing_near_gives_no_hint():
+    assert nearest("zzz", ["workload"]) == ""

@@ -1,0 +1,83 @@
+"""Figures are the same to the byte, have every character they need, and fit what they show."""
+
+from io import BytesIO
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib import image
+
+from kzsurvey.errors import ReportError
+from kzsurvey.reporting.context import Report
+from kzsurvey.reporting.figures import FIGURES, _wrapped, draw
+
+ROWS = pd.DataFrame(
+    {"label": ["政策落不了地", "Hill"], "estimate": [0.4, -0.1], "conf_low": [0.3, -0.2], "conf_high": [0.5, 0.1]}
+)
+DATA = {
+    "dots": pd.concat([ROWS.assign(group="甲"), ROWS.assign(group="乙", estimate=0.2)]),
+    "coefficients": ROWS,
+    "bars": ROWS.assign(estimate=[12, 3]),
+    "parts": pd.DataFrame({"label": ["a", "b"], "不同意": [0.5, 0.02], "一般": [0.3, 0.28], "同意": [0.2, 0.7]}),
+    "histogram": pd.DataFrame({"label": ["0–10", "10–20"], "estimate": [30, 12]}),
+}
+
+
+@pytest.mark.parametrize("kind", FIGURES)
+def test_a_figure_drawn_twice_is_the_same_to_the_byte(report, kind):
+    options = {"kind": kind, "n": 500, "format": FIGURES[kind].format, "axis": "比例 / share"}
+    first, second = (draw(DATA[kind], report, **options) for _ in range(2))
+    assert first == second
+    assert b"Software" not in first
+
+
+def test_chinese_is_drawn_and_not_as_boxes(report):
+    one, other = (draw(ROWS.assign(label=text), report, kind="bars", format="integer") for text in ("县市", "乡镇"))
+    assert one != other
+
+
+def test_a_character_no_font_has_is_an_error_that_says_what_to_do(report):
+    with pytest.raises(ReportError, match="KZ_FONT"):
+        draw(ROWS.assign(label="\U00012000"), report, kind="bars", format="integer")
+
+
+def test_the_same_figure_without_simulated_answers_differs(report, survey):
+    from dataclasses import replace
+
+    real = Report(replace(survey, simulated=False), "en")
+    assert draw(ROWS, report, kind="dots", format="number") != draw(ROWS, real, kind="dots", format="number")
+
+
+def test_more_rows_make_a_higher_figure(report):
+    many = pd.DataFrame({"label": [f"row {number}" for number in range(30)], "estimate": 1.0})
+    heights = [
+        image.imread(BytesIO(draw(rows, report, kind="bars", format="integer"))).shape[0] for rows in (ROWS, many)
+    ]
+    assert heights[1] > 3 * heights[0]
+
+
+def test_a_figure_of_shares_is_readable_in_grey(report):
+    pixels = image.imread(BytesIO(draw(DATA["parts"], report, kind="parts", format="percent0")))[:, :, :3]
+    grey = np.round(pixels.mean(axis=2), 1)
+    assert len(np.unique(grey)) >= 5
+
+
+def test_shares_start_at_zero_unless_one_is_negative(report):
+    positive = ROWS.assign(estimate=[0.4, 0.3], conf_low=[0.3, 0.2], conf_high=[0.5, 0.4])
+    drawn = [draw(rows, report, kind="dots", format="percent0") for rows in (positive, ROWS)]
+    assert drawn[0] != drawn[1]
+
+
+def test_an_empty_figure_is_drawn_empty(report):
+    assert draw(ROWS.head(0), report, kind="coefficients", format="number").startswith(b"\x89PNG")
+    assert draw(ROWS.head(0), report, kind="dots", format="number").startswith(b"\x89PNG")
+
+
+def test_long_labels_are_wrapped_and_no_line_begins_with_a_comma():
+    assert (
+        _wrapped("A label that is much too long to stand on one line")
+        == "A label that is much too long\nto stand on one line"
+    )
+    chinese = _wrapped("最近十二个月以来您所在的单位里，有多少人离开")
+    assert "\n" in chinese
+    assert not any(line.startswith("，") for line in chinese.split("\n"))

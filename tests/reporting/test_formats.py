@@ -1,0 +1,44 @@
+"""Numbers are written the same way everywhere."""
+
+import pandas as pd
+import pytest
+
+from kzsurvey.reporting.formats import format_of, rounded, shown
+
+
+@pytest.mark.parametrize(
+    ("value", "format", "text"),
+    [
+        (0.1234, "percent", "12.3%"),
+        (0.005, "percent0", "0%"),
+        (-0.0001, "number", "0.00"),
+        (-1234.5, "number1", "−1,234.5"),
+        (0.0009, "p", "<0.001"),
+        (0.04949, "p", "0.049"),
+        (1_000_000, "integer", "1,000,000"),
+    ],
+)
+def test_a_number_is_written_by_its_format(value, format, text):
+    assert shown(value, format) == text
+
+
+def test_an_unknown_format_names_the_known_ones():
+    with pytest.raises(ValueError, match="percent0"):
+        shown(1, "euro")
+
+
+@pytest.mark.parametrize(
+    ("values", "format"),
+    [(["a"], "text"), ([True], "text"), ([1], "integer"), ([1.5], "number"), (pd.array([1, None], "Int64"), "integer")],
+)
+def test_a_column_has_the_format_of_its_type(values, format):
+    assert format_of("column", pd.Series(values)) == format
+
+
+def test_a_column_known_by_name_has_its_own_format():
+    assert format_of("p_value", pd.Series([0.5])) == "p"
+
+
+def test_data_holds_plain_types_with_ten_digits():
+    values = [pd.NA, 2 / 3, float("inf"), True, pd.Timestamp("2024-05-01"), pd.Series([7])[0]]
+    assert [rounded(value) for value in values] == [None, 0.6666666667, None, True, "2024-05-01 00:00:00", 7]
