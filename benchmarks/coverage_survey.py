@@ -2,8 +2,8 @@
 
     python benchmarks/coverage_survey.py [SURVEY] [--seeds 500] [--whole 20] [--interviews 500] [--to FILE]
 
-``--seeds`` surveys are drawn as they truly are and modelled; ``--whole`` of them also go the whole way: written as field
-teams write, read, cleaned, coded by rules, modelled. Prints coverage per term; ``--to`` writes it as CSV.
+``--seeds`` surveys are drawn as they truly are and modelled; ``--whole`` of them also go the whole way: written as
+field teams write, read, cleaned, coded by rules, modelled. Prints coverage per term; ``--to`` writes it as CSV.
 """
 
 import argparse

@@ -22,6 +22,7 @@ _HOME = {
     "clean": "cleaning",
     "code": "coding",
     "analyse": "modelling",
+    "sample_design": "modelling",
     "fit": "modelling",
     "mean": "modelling",
     "proportion": "modelling",

@@ -20,6 +20,7 @@ from kzsurvey.survey import Survey
 from kzsurvey.tables import check_table
 
 SILENT_SHARE = 1 / 3  # of the questions put to an interview, counted from its end
+FEWEST_SILENT = 5  # a short form may end in questions that nobody has to answer
 
 
 class Cleaned(NamedTuple):
@@ -229,7 +230,8 @@ def _present(columns: dict[str, Column], origin: Origin, survey: Survey) -> tupl
     """
     questions = survey.questions
     asked = [columns[name] for name in _body(survey) if name in columns]
-    half = _silent_to_the_end(asked) >= SILENT_SHARE
+    silent, put = _silent_to_the_end(asked)
+    half = (silent >= SILENT_SHARE * put) & (silent >= FEWEST_SILENT)
     said = [column.value.notna().to_numpy() for column in asked if _is_matter(questions.loc[column.name])]
     nothing = half & ~np.any(said, axis=0) if said else np.zeros(len(half), dtype=bool)
     rule = f"no answer to the last {SILENT_SHARE:.0%} of the questions, or more"
@@ -258,14 +260,13 @@ def _is_matter(question: pd.Series) -> bool:
     return question["sensitivity"] == "none" or question["type"] == "text"
 
 
-def _silent_to_the_end(asked: list[Column]) -> np.ndarray:
-    """Share of the questions put to each interview that have no answer, counted from the end to the last answer."""
-    silent, unbroken = 0, True
+def _silent_to_the_end(asked: list[Column]) -> tuple[np.ndarray, np.ndarray]:
+    """Questions without answer from the end back to the last answer, and all questions put to each interview."""
+    silent, unbroken = np.zeros(1, dtype=int), True
     for column in reversed(asked):
         unbroken = unbroken & ~(column.open & ~column.silent)
         silent = silent + (column.silent & unbroken)
-    put = sum((column.open.astype(int) for column in asked), np.zeros(1, dtype=int))
-    return silent / np.maximum(put, 1)
+    return silent, sum((column.open.astype(int) for column in asked), np.zeros(1, dtype=int))
 
 
 def _interviews(columns: dict[str, Column], origin: Origin, survey: Survey) -> pd.DataFrame:

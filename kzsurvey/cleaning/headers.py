@@ -114,24 +114,31 @@ def match_headers(
 
 
 def _target(header: str, delivered: Delivered, survey: Survey, names: Names) -> Target | None:
-    """What one header means; an empty Target where nothing is known of it."""
+    """What one header means; an empty Target where nothing is known of it.
+
+    In this order: what the survey says of this header, questions, options, tool columns and patterns, names as R writes
+    them.
+    """
     folded = fold(header)
     renamed = {fold(other): question for other, question in delivered.columns.items()}
-    question = renamed.get(folded) or _question(header, names)
-    if question:
+    if folded not in renamed and folded in {fold(other) for other in survey.ignored_columns}:
+        return None
+    if question := renamed.get(folded) or _question(header, names):
         return None if survey.questions["type"].get(question) == "note" else Target(question)
     for form in _option_headers(header):
         if form in names.options:
             return Target(*names.options[form])
-    return None if _ignored(folded, survey, delivered) else Target()
+    if _unwanted(folded, survey, delivered):
+        return None
+    return Target(names.tiers[-1].get(_mangled(folded), ""))
 
 
 def _question(header: str, names: Names) -> str:
     """The question a header names, by the surest tier; '' where none does."""
-    exact, folded, labels, bare, mangled = names.tiers
+    exact, folded, labels, bare, _ = names.tiers
     plain = widths(header)
     steps = ((exact, plain), (folded, fold(header)), (labels, trimmed(header)), (bare, trimmed(header, bare=True)))
-    for tier, form in (*steps, *((folded, fold(part)) for part in _paths(plain)), (mangled, _mangled(fold(header)))):
+    for tier, form in (*steps, *((folded, fold(part)) for part in _paths(plain))):
         if form and form in tier:
             return tier[form]
     return ""
@@ -173,7 +180,7 @@ def _option_headers(header: str) -> Iterator[str]:
             yield from (f"{part}/{tail}" for part in _paths(head))
 
 
-def _ignored(folded: str, survey: Survey, delivered: Delivered) -> bool:
+def _unwanted(folded: str, survey: Survey, delivered: Delivered) -> bool:
     """Whether a column is known and not wanted; one without a header has no name to be wanted by."""
     patterns = [fold(pattern) for pattern in (*survey.ignored_columns, *delivered.where)]
     return (

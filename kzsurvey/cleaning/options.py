@@ -179,7 +179,8 @@ def read_place(text: str, options: Options, allowed: Collection[str]) -> Read:
     -----
     Similarity is the normalised edit similarity (0-100) of folded forms, the better of with and without an ending such
     as 乡 or 村. A place is taken at 70 or more if every other place is 15 behind, at 65 if it is 30 behind (one
-    character of three), and only if numbers in both names are the same (二村 is never 三村).
+    character of three), only if numbers in both names are the same (二村 is never 三村), and never if it is short
+    for several places.
 
     Examples
     --------
@@ -208,9 +209,17 @@ def _nearest(written: str, options: Options, allowed: Collection[str]) -> Read:
     ranked = sorted(scores.values(), reverse=True) + [0.0, 0.0]
     best, second = ranked[:2]
     rule = f"similarity {best:.0f}, next {second:.0f}"
+    if len(_shortened(written, options, allowed)) > 1:
+        return refused("place_doubtful", "short for several places")
     if any(best >= score and best - second >= margin for score, margin in CLEAR):
         return taken(next(name for name in options.names if scores.get(name) == best), ("place_spelling", rule))
     return refused("place_doubtful" if best >= DOUBTFUL_SCORE else "place_unknown", rule)
+
+
+def _shortened(written: str, options: Options, allowed: Collection[str]) -> set[str]:
+    """Places of which the written name may be a short form: all its characters, in their order."""
+    pattern = re.compile(".*".join(map(re.escape, _PLACE_ENDING.sub("", written))))
+    return {name for form, name in options.forms if name in allowed and pattern.search(_PLACE_ENDING.sub("", form))}
 
 
 def _similarity(written: str, form: str) -> float:

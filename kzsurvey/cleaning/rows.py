@@ -9,7 +9,8 @@ from kzsurvey.cleaning.folding import fold, widths
 from kzsurvey.cleaning.kinds import Issue, Origin, issue_rows
 from kzsurvey.survey import Survey
 
-FEWEST_ANSWERS = 10  # two short interviews may agree by chance; below this they are not compared
+FEWEST_ANSWERS = 10  # two short interviews may agree throughout by chance; below this none is removed for it
+FEWEST_COMPARED = 15  # ... and below this they are not compared for nearly the same answers
 _LARGEST_GROUP = 2000
 
 
@@ -120,7 +121,8 @@ def near_duplicates(answers: pd.DataFrame, origin: Origin, survey: Survey) -> li
     answers : DataFrame, one row per interview
     origin : Origin, same rows
     survey : Survey
-        ``interview.near_duplicate``: the share of equal answers, among questions that either of the two answered.
+        ``interview.near_duplicate``: the share of equal answers, among questions that either of the two answered; all
+        but one answer is enough in any case. Interviews of fewer than ``FEWEST_COMPARED`` answers are left alone.
 
     Returns
     -------
@@ -128,12 +130,12 @@ def near_duplicates(answers: pd.DataFrame, origin: Origin, survey: Survey) -> li
 
     Notes
     -----
-    With a share s of Q questions at most d = floor((1 - s) Q) answers differ; of d + 1 blocks of questions at least one
-    is then equal throughout (pigeonhole), so only interviews that agree on a whole block are compared.
+    With a share s of Q questions at most d = max(1, floor((1 - s) Q)) answers differ; of d + 1 blocks of questions at
+    least one is then equal throughout (pigeonhole), so only interviews that agree on a whole block are compared.
     """
     share = survey.interview.get("near_duplicate", 0.95)
     codes = content_codes(answers, survey)
-    blocks = int((1 - share) * codes.shape[1] + 1e-9) + 1
+    blocks = max(1, int((1 - share) * codes.shape[1] + 1e-9)) + 1
     nearest: dict[int, tuple[float, int]] = {}
     for block in range(blocks):
         for earlier, later, equal in _close_pairs(codes, codes[:, block::blocks], share):
@@ -165,7 +167,8 @@ def _compared(codes: np.ndarray, group: np.ndarray, share: float) -> list[tuple[
         others = group[place + 1 :]
         either = (codes[others] >= 0) | (codes[row] >= 0)
         counted = either.sum(axis=1)
-        equal = ((codes[others] == codes[row]) & either).sum(axis=1) / np.maximum(counted, 1)
-        hits = np.flatnonzero((equal >= share) & (counted >= 2 * FEWEST_ANSWERS))
-        found += [(int(row), int(others[hit]), float(equal[hit])) for hit in hits]
+        equal = ((codes[others] == codes[row]) & either).sum(axis=1)
+        near = (equal >= share * counted) | (equal >= counted - 1)
+        hits = np.flatnonzero(near & (counted >= FEWEST_COMPARED))
+        found += [(int(row), int(others[hit]), float(equal[hit] / counted[hit])) for hit in hits]
     return found

@@ -49,7 +49,9 @@ _STRONG = re.compile(
     "(?:我叫|名叫|名字叫做?|名字是|叫做|取名|姓名(?:是|叫)?|联系人(?:是|叫)?|负责人(?:是|叫)|经办人(?:是)?|受访人|被访人|访谈对象|签名|本人(?:是|叫))"
     r"[\s::是]*"
 )
-_WEAK = re.compile("(?:我是|找|联系|请教|有个叫|一个叫|有人叫|叫|名为|姓名)")
+_WEAK = re.compile(
+    "(?:[村队乡镇组]里的|单位的|社区的|隔壁的?|邻居|同事|我是|找|联系|请教|有个叫|一个叫|有人叫|叫|名为|姓名)"
+)
 _LATIN_NAME = r"[A-Z][a-z'’-]+(?:\s+[A-Z][a-z'’-]+){0,2}"
 _LATIN = (
     re.compile(
@@ -79,13 +81,21 @@ _TITLE_FIRST = re.compile(
 )
 _CHINESE_NAME = re.compile(rf"(?:{'|'.join(COMPOUND_SURNAMES)}|[{SURNAMES}])[{_HAN}]{{1,2}}")
 _AFTER_NAME = frozenset("反办处解帮签报领谈聊咨了就去来说也都的在是和跟与,.;:!?、。() \n以从被将先")
-_DOTTED = re.compile(rf"[{SOUNDS}]{{1,8}}(?:[·•‧・][{SOUNDS}]{{1,8}})+")
+_DOT = "[·•‧・]"
+_DOTTED = re.compile(
+    rf"[{SOUNDS}]{{1,8}}(?:{_DOT}[{SOUNDS}]{{2,8}})+"
+    rf"|[{SOUNDS}]{{1,8}}{_DOT}(?:(?![最很太真反办说讲就去来也都的在是和跟与家他她了])[{_HAN}]){{1,4}}"
+)
+_WITH_CONTACT = re.compile(
+    rf"(?=((?:{'|'.join(COMPOUND_SURNAMES)}|[{''.join(sorted(TITLED_SURNAMES))}])([{_HAN}]{{1,2}})"
+    r"[\s,:()]{0,2}(?:他|她|其|本人)?的?(?:电话|手机|号码|身份证|微信|联系方式|联系电话)))"
+)
 _SOUNDING = re.compile(
     "|".join(rf"[{SOUNDS}]{{{fewest},5}}(?:{endings})" for fewest, endings in GIVEN_ENDINGS)
     + rf"|(?:{GIVEN_NAMES})(?:{GIVEN_NAMES})?"
 )
 _HINTS = re.compile(
-    rf"\d[\s\d–—-]{{5,}}|@|[QqＱ]|[Ww]|[Vv]|微信|薇信|叫|姓名|找|联系|请教|人是|受访|被访|访谈对象|签名|我是|本人|{TITLES}|干部|[·•‧・]"
+    rf"\d[\s\d–—-]{{5,}}|@|[QqＱ]|[Ww]|[Vv]|微信|薇信|叫|姓名|找|联系|请教|人是|受访|里的|位的|区的|隔壁|邻居|同事|电话|手机|号码|身份证|被访|访谈对象|签名|我是|本人|{TITLES}|干部|[·•‧・]"
 )
 
 
@@ -250,18 +260,17 @@ def _numbers(plain: str, screen: Screen) -> Iterator[Span]:
     yield from (Span(*match.span(), "mail") for match in _MAIL.finditer(plain))
     yield from (Span(*match.span(match.lastindex), "account") for match in _ACCOUNT.finditer(plain))
     yield from (Span(*match.span(), "identity") for match in _IDENTITY.finditer(digits) if _is_identity(match.group()))
+    yield from (Span(*match.span(), "account") for match in _CARD.finditer(digits) if _length(match.group()) >= 16)
     for pattern in (_MOBILE, _LANDLINE):
         yield from (Span(*match.span(), "phone") for match in pattern.finditer(digits))
-    yield from (Span(*match.span(), "account") for match in _CARD.finditer(digits) if _is_account(match.group()))
+    yield from (Span(*match.span(), "account") for match in _CARD.finditer(digits) if luhn(match.group()))
     yield from (Span(*match.span(1), "phone") for match in _CALLED.finditer(digits))
     if screen.numbers:
         yield from _known_numbers(digits, screen)
 
 
-def _is_account(written: str) -> bool:
-    """A number of a card or an account: long enough, or with the right check digit."""
-    number = re.sub(r"\D", "", written)
-    return len(number) >= 16 or luhn(number)
+def _length(written: str) -> int:
+    return sum(sign.isdigit() for sign in written)
 
 
 def _known_numbers(digits: str, screen: Screen) -> Iterator[Span]:
@@ -295,14 +304,15 @@ def identity_check(digits: str) -> str:
 
 
 def luhn(number: str) -> bool:
-    """Whether a number passes the check of bank cards (ISO/IEC 7812).
+    """Whether a number, however it is spaced, passes the check of bank cards (ISO/IEC 7812).
 
     Examples
     --------
     >>> luhn("4111111111111111"), luhn("4111111111111112")
     (True, False)
     """
-    doubled = [int(digit) * (1 + place % 2) for place, digit in enumerate(reversed(number))]
+    digits = [int(sign) for sign in number if sign.isdigit()]
+    doubled = [digit * (1 + place % 2) for place, digit in enumerate(reversed(digits))]
     return sum(value - 9 if value > 9 else value for value in doubled) % 10 == 0
 
 
@@ -378,8 +388,8 @@ def _name_at(plain: str, start: int, *, titled: bool = False) -> int:
 
 
 def _with_title(plain: str) -> Iterator[tuple[int, int]]:
-    """王书记, 张建国主任, 主任张建国."""
-    for match in _TITLED.finditer(plain):
+    """王书记, 张建国主任, 主任张建国, 张建国的电话."""
+    for match in (*_TITLED.finditer(plain), *_WITH_CONTACT.finditer(plain)):
         start, given = match.start(1), match.group(2)
         surname = match.group(1)[: 2 if match.group(1)[:2] in COMPOUND_SURNAMES else 1]
         end = start + len(surname) + len(given)

@@ -12,9 +12,10 @@ from kzsurvey.modelling.calibration import (
 )
 from kzsurvey.modelling.design import Calibration, Design, Replicates, degrees_of_freedom, make_design, with_replicates
 from kzsurvey.modelling.estimates import Estimates, contrast, differences, mean, proportion, ratio, shares, total
+from kzsurvey.modelling.families import FAMILIES, Family, statsmodels_family
 from kzsurvey.modelling.measures import Reliability, measures, reliabilities, reliability, score
 from kzsurvey.modelling.models import ESTIMATORS, domain, fit, fit_models
-from kzsurvey.modelling.regression import FAMILIES, Family, fit_regression, regress, statsmodels_family, wald_test
+from kzsurvey.modelling.regression import fit_regression, regress, wald_test
 from kzsurvey.modelling.results import Fit, benjamini_hochberg, holm, terms_table
 from kzsurvey.modelling.variance import Linearised, covariance, infer
 

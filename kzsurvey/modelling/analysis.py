@@ -1,5 +1,8 @@
 """Interviews, mentions, measures, weights and the sample design joined into the one table that models read."""
 
+from collections.abc import Iterable
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
@@ -62,7 +65,7 @@ def analyse(interviews: pd.DataFrame, mentions: pd.DataFrame, survey: Survey) ->
         try:
             parts.append(make(interviews, survey))
         except SurveyError as error:
-            faults += error.faults
+            faults += in_definition(error.faults)
     fail_if(faults, DesignError)
     sample, measured = parts
     analysis = pd.concat([sample, closed(interviews, survey), measured, codes(interviews, mentions, survey)], axis=1)
@@ -108,6 +111,23 @@ def sample_design(analysis: pd.DataFrame, survey: Survey) -> Design:
     shown = [_shown(analysis[name]) for name in margins]
     indicators = np.concatenate([pd.get_dummies(values).to_numpy(dtype=float) for values in shown], axis=1)
     return calibrated_design(design, analysis["weight"].to_numpy(dtype=float), indicators)
+
+
+def in_definition(faults: Iterable[Fault]) -> list[Fault]:
+    """Faults found while computing, with the file of the definition where a researcher mends them.
+
+    Examples
+    --------
+    >>> [str(fault) for fault in in_definition([Fault("frame", "no margins"), Fault("model H1", "no term 'x'")])]
+    ['frame.csv: found no margins', "survey.toml, column model H1: found no term 'x'"]
+    """
+    files = {"frame": "frame.csv", "design": "survey.toml", "calibration": "survey.toml"}
+    return [
+        replace(fault, file="survey.toml", column=fault.file)
+        if fault.file.startswith("model ")
+        else replace(fault, file=files.get(fault.file, fault.file))
+        for fault in faults
+    ]
 
 
 def weighting(interviews: pd.DataFrame, survey: Survey) -> Calibrated | None:

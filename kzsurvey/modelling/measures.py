@@ -199,6 +199,8 @@ def reliabilities(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Reliability of every measure of two items or more: a row per measure, and a row per item.
 
+    About those who answered at least one item; ``n_dropped`` counts those of them who did not answer all.
+
     Parameters
     ----------
     analysis : DataFrame, one row per interview
@@ -217,7 +219,13 @@ def reliabilities(
     several = {name: row for name, row in survey.measures.iterrows() if len(row["items"]) > 1}
     found = {
         name: reliability(
-            list(row["items"]), analysis, design=design, reverse=row["reversed"], low=row["low"], high=row["high"]
+            list(row["items"]),
+            analysis,
+            design=design,
+            reverse=row["reversed"],
+            low=row["low"],
+            high=row["high"],
+            where=analysis[list(row["items"])].notna().any(axis=1).to_numpy(),
         )
         for name, row in several.items()
     }

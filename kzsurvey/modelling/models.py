@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from kzsurvey.errors import DesignError, Fault, SurveyError, fail_if
-from kzsurvey.modelling.analysis import sample_design
+from kzsurvey.modelling.analysis import in_definition, sample_design
 from kzsurvey.modelling.design import Design
 from kzsurvey.modelling.estimates import design_from_columns
 from kzsurvey.modelling.formulas import nearest, unknown_variables
@@ -90,13 +90,16 @@ def fit_models(analysis: pd.DataFrame, survey: Survey, *, design: Design | None 
     >>> set(terms["model"]) == set(survey.models)
     True
     """
-    design = sample_design(analysis, survey) if design is None and survey.models else design
     fits, faults = [], []
+    try:
+        design = sample_design(analysis, survey) if design is None and survey.models else design
+    except SurveyError as error:
+        raise DesignError(in_definition(error.faults)) from error
     for model in survey.models.values():
         try:
             fits.append(fit(analysis, model, design=design))
         except SurveyError as error:
-            faults += error.faults
+            faults += in_definition(error.faults)
     fail_if(faults, DesignError)
     terms = pd.concat([found.terms for found in fits], ignore_index=True) if fits else _no_terms()
     family = terms["hypothesis"].ne("").to_numpy()

@@ -4,15 +4,15 @@ Coefficients come from iteratively reweighted least squares, errors from the one
 (a separated outcome, columns that repeat each other, fewer degrees of freedom than coefficients) is refused by name.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit, fdtrc, ndtr, xlogy
+from scipy.special import fdtrc
 
 from kzsurvey.errors import DesignError, Fault, fail_if
 from kzsurvey.modelling.design import Design, degrees_of_freedom
+from kzsurvey.modelling.families import FAMILIES, Family
 from kzsurvey.modelling.formulas import Prepared, prepare
 from kzsurvey.modelling.results import Fit, terms_table
 from kzsurvey.modelling.variance import Linearised, infer
@@ -20,32 +20,6 @@ from kzsurvey.modelling.variance import Linearised, infer
 _STEPS = 60
 _REPEATED = 1e-7  # relative size of what is left of a column after the columns before it, as in R's lm
 _FAR = 12.0  # a linear predictor this far out may be on its way to infinity
-
-
-@dataclass(frozen=True, eq=False)
-class Family:
-    """A distribution with its link.
-
-    Attributes
-    ----------
-    name : str
-    mean : eta -> mu
-    slope : eta -> d mu / d eta
-    variance : mu -> variance of the outcome, up to the dispersion
-    deviance : (y, mu) -> (n,) contributions
-    start : y -> mu to start from
-    outcomes : str
-        ``any``, ``binary`` (0 and 1) or ``counts`` (0 and above).
-    """
-
-    name: str
-    mean: Callable[[np.ndarray], np.ndarray]
-    slope: Callable[[np.ndarray], np.ndarray]
-    variance: Callable[[np.ndarray], np.ndarray]
-    deviance: Callable[[np.ndarray, np.ndarray], np.ndarray]
-    link: Callable[[np.ndarray], np.ndarray]
-    start: Callable[[np.ndarray], np.ndarray]
-    outcomes: str = "any"
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,83 +43,6 @@ class Regression:
     deviance: float
     null_deviance: float
     unscaled: np.ndarray
-
-
-def _binary_deviance(y: np.ndarray, mu: np.ndarray) -> np.ndarray:
-    """Twice the log likelihood lost, for outcomes 0 and 1."""
-    return -2 * np.log(np.maximum(np.where(y > 0, mu, 1 - mu), 1e-300))
-
-
-def _poisson_deviance(y: np.ndarray, mu: np.ndarray) -> np.ndarray:
-    """Twice the log likelihood lost."""
-    return 2 * (xlogy(y, np.where(y > 0, y / mu, 1.0)) - (y - mu))
-
-
-def _normal_density(eta: np.ndarray) -> np.ndarray:
-    """Density of the standard normal distribution."""
-    return np.exp(-(eta**2) / 2) / np.sqrt(2 * np.pi)
-
-
-def _logistic_slope(eta: np.ndarray) -> np.ndarray:
-    """Slope of the logistic curve, never 0."""
-    mu = expit(np.clip(eta, -30, 30))
-    return mu * (1 - mu)
-
-
-def _logit(mu: np.ndarray) -> np.ndarray:
-    """Log odds."""
-    return np.log(mu / (1 - mu))
-
-
-def _probit_start(mu: np.ndarray) -> np.ndarray:
-    """Near enough to the normal quantile to start from."""
-    return _logit(mu) / 1.702
-
-
-FAMILIES = {
-    "linear": Family(
-        "linear", lambda eta: eta, np.ones_like, np.ones_like, lambda y, mu: (y - mu) ** 2, lambda mu: mu, lambda y: y
-    ),
-    "logistic": Family(
-        "logistic", lambda eta: expit(np.clip(eta, -30, 30)), _logistic_slope, lambda mu: mu * (1 - mu),
-        _binary_deviance, _logit, lambda y: (y + 0.5) / 2, "binary",
-    ),
-    "probit": Family(
-        "probit", lambda eta: ndtr(np.clip(eta, -8, 8)), lambda eta: _normal_density(np.clip(eta, -8, 8)),
-        lambda mu: mu * (1 - mu), _binary_deviance, _probit_start, lambda y: (y + 0.5) / 2, "binary",
-    ),
-    "poisson": Family(
-        "poisson", lambda eta: np.exp(np.clip(eta, -300, 300)), lambda eta: np.exp(np.clip(eta, -300, 300)),
-        lambda mu: mu, _poisson_deviance, np.log, lambda y: y + 0.1, "counts",
-    ),
-}  # fmt: skip
-
-
-def statsmodels_family(family: object, *, outcomes: str = "any") -> Family:
-    """Take distribution and link from a family of statsmodels.
-
-    Parameters
-    ----------
-    family : an instance of a class of ``statsmodels.genmod.families``
-    outcomes : {"any", "binary", "counts"}
-        What outcomes to allow.
-
-    Examples
-    --------
-    >>> from statsmodels.genmod import families
-    >>> statsmodels_family(families.Gamma(families.links.Log())).mean(np.array([0.0])).tolist()
-    [1.0]
-    """
-    return Family(
-        name=type(family).__name__.lower(),
-        mean=family.link.inverse,
-        slope=family.link.inverse_deriv,
-        variance=family.variance,
-        deviance=lambda y, mu: family.resid_dev(y, mu) ** 2,
-        link=family.link,
-        start=family.starting_mu,
-        outcomes=outcomes,
-    )
 
 
 def regress(
@@ -263,8 +160,8 @@ def fit_regression(
     Fit
         ``summary`` holds ``n``, ``n_dropped``, ``clusters``, ``strata``, ``df``, ``r_squared`` (share of the deviance),
         ``deviance``, ``null_deviance``, ``dispersion``, ``wald_f``, ``wald_df``, ``wald_p`` (all terms beside the
-        intercept), and for outcomes 0-1 and counts ``aic`` with its ``effective_parameters``; ``extra`` holds ``fitted``
-        and ``spec``.
+        intercept), and for outcomes 0-1 and counts ``aic`` with its ``effective_parameters``; ``extra`` holds
+        ``fitted`` and ``spec``.
 
     References
     ----------
@@ -411,18 +308,16 @@ def _solved(problem: "_Problem", weight: np.ndarray) -> tuple[np.ndarray, np.nda
     for _ in range(_STEPS):
         information, score = _equations(problem, weight, eta)
         step = _solve(problem, information, score)
-        length, trial = 1.0, eta + X @ step
-        after = weight @ family.deviance(y, family.mean(trial))
+        move, length = X @ step, 1.0
+        after = weight @ family.deviance(y, family.mean(eta + move))
         while not after <= loss * (1 + 1e-12) and length > 1e-6:
             length /= 2
-            trial = eta + length * (X @ step)
-            after = weight @ family.deviance(y, family.mean(trial))
-        beta, move = beta + length * step, np.abs(trial - eta).max()
-        eta, loss = trial, after
+            after = weight @ family.deviance(y, family.mean(eta + length * move))
+        beta, eta, loss = beta + length * step, eta + length * move, after
         if not checked and family.outcomes != "any" and np.abs(eta - problem.shift).max() > _FAR:
             _refuse_separation(problem)
             checked = True
-        if move <= 1e-11 * (1 + np.abs(eta).max()):
+        if np.abs(move).max() <= 1e-11 * (1 + np.abs(eta).max()):
             return beta, eta, np.linalg.inv(_equations(problem, weight, eta)[0])
     _refuse_separation(problem)
     raise DesignError(Fault(problem.place, f"no convergence in {_STEPS} steps", "fewer terms, or other scales"))
@@ -454,11 +349,15 @@ def _equations(
 def _solve(problem: _Problem, information: np.ndarray, score: np.ndarray) -> np.ndarray:
     """Newton step, on columns of equal size."""
     size = np.sqrt(np.diag(information))
-    try:
-        return np.linalg.solve(information / np.outer(size, size), score / size) / size
-    except np.linalg.LinAlgError as error:
-        _refuse_separation(problem)
-        raise DesignError(Fault(problem.place, "a singular information matrix", "fewer terms")) from error
+    if (size > 0).all() and np.isfinite(size).all():
+        try:
+            return np.linalg.solve(information / np.outer(size, size), score / size) / size
+        except np.linalg.LinAlgError:
+            pass  # as singular as a column of nothing
+    _refuse_separation(problem)
+    terms = [name for name, part in zip(problem.names, size, strict=True) if not part > 0]
+    found = f"nothing to estimate {' + '.join(terms) or 'the terms'} from"
+    raise DesignError(Fault(problem.place, found, "terms that vary in the rows with weight", hint="fewer terms"))
 
 
 def _refuse_separation(problem: _Problem) -> None:

@@ -20,7 +20,10 @@ from kzsurvey.survey import Survey, read_survey
 
 MIME = "application/vnd.kzsurvey.report+json"
 TERM_PART = re.compile(r"(?:[A-Za-z.]+\()?(?P<name>\w+)(?:\))?(?:\[T?\.?(?P<option>[^\]]*)\])?")
-EXPORTER_WORDS = ("contents", "skip", "simulated", "simulated_banner", "figure_number", "table_number", "made_with")
+MATERIAL = ("codes", "frame", "measures", "models")
+EXPORTER_WORDS = (
+    "contents", "skip", "simulated", "simulated_banner", "figure_number", "table_number", "number_end", "made_with",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,6 +108,7 @@ class Report:
             "language": self.language,
             "simulated": survey.simulated,
             "titles": {stem: self.text(texts) for stem, texts in survey.reports.get("titles", {}).items()},
+            "has": sorted(name for name in MATERIAL if len(getattr(survey, name))),
             "words": {key: self.word(key) for key in EXPORTER_WORDS},
         }
         plain = f"{title} {survey.wave}" + (f" - {banner}" if survey.simulated else "")

@@ -107,7 +107,8 @@ def largest_possible(values: np.ndarray, lines: np.ndarray, hidden: np.ndarray, 
     lines : (l, c) array
         Each row: the counts that add up to a known number (a sum inside the table has -1).
     hidden : (c,) array of bool
-        Withheld counts; the reader knows that each is at least 1, since zeros are published.
+        Withheld counts; the reader knows that each is at least 1, since zeros are published (a zero is withheld only
+        where another number of its row must be).
     cell : int
         A withheld one.
 
@@ -123,7 +124,8 @@ def largest_possible(values: np.ndarray, lines: np.ndarray, hidden: np.ndarray, 
     at = int(np.flatnonzero(hidden).searchsorted(cell))
     objective = np.zeros(touching.shape[1])
     objective[at] = -1
-    solved = linprog(objective, A_eq=touching[bound], b_eq=touching[bound] @ values[hidden], bounds=(1, None))
+    bounds = [(min(value, 1), None) for value in values[hidden]]
+    solved = linprog(objective, A_eq=touching[bound], b_eq=touching[bound] @ values[hidden], bounds=bounds)
     return -solved.fun if solved.success else np.inf
 
 

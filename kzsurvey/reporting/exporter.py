@@ -18,12 +18,13 @@ from nbformat import NotebookNode
 from traitlets import default
 from traitlets.config import Config
 
-from kzsurvey.reporting.context import EXPORTER_WORDS, MIME
+from kzsurvey.reporting.context import EXPORTER_WORDS, MATERIAL, MIME
 from kzsurvey.reporting.fonts import CHINESE, PUNCTUATION, embedded
 from kzsurvey.reporting.words import FALLBACK, PROSE, direction, word
 
 TEMPLATES = Path(__file__).with_name("templates")
 LANGUAGE_TAG = re.compile(r"[a-z]{2,3}(-[A-Za-z]+)?")
+NEEDS = "needs-"  # before the name of what the survey must have: codes, frame, measures, models
 HEADING = re.compile(r"<h(?P<level>[1-6])>(?P<text>.*?)</h(?P=level)>", re.DOTALL)
 MIMES = ("text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/plain")
 
@@ -78,7 +79,8 @@ class ReportExporter(TemplateExporter):
         Parameters
         ----------
         nb : NotebookNode
-            Executed; cells tagged with another language than the page's are left out.
+            Executed. Left out are cells tagged with another language than the page's (``zh``), and cells tagged with
+            something the survey has not (``needs-codes``).
         resources : dict
             Of nbconvert; ``metadata.name`` is the notebook's stem.
 
@@ -88,7 +90,7 @@ class ReportExporter(TemplateExporter):
         """
         page = page_facts(nb)
         kept = nb.copy()
-        kept.cells = [cell for cell in nb.cells if page["prose"] in ("", *_languages(cell)) or not _languages(cell)]
+        kept.cells = [cell for cell in nb.cells if _belongs(cell, page)]
         resources = {**(resources or {}), "kzsurvey": page}
         body, resources = super().from_notebook_node(kept, resources, **options)
         stem = resources.get("metadata", {}).get("name", "")
@@ -114,7 +116,7 @@ def page_facts(notebook: NotebookNode) -> dict[str, Any]:
     written = {tag for cell in notebook.cells for tag in _languages(cell)}
     prose = next((code for code in (language, FALLBACK) if code in written), min(written, default=""))
     words = {key: word(key, prose or FALLBACK) for key in EXPORTER_WORDS}
-    facts = {"title": "", "wave": "", "survey": "", "simulated": False, "titles": {}, "words": words, **found}
+    facts = {"title": "", "simulated": False, "titles": {}, "has": list(MATERIAL), "words": words, **found}
     return {**facts, "language": language, "prose": prose, "direction": direction(prose or language)}
 
 
@@ -138,6 +140,14 @@ class _Renderer(IPythonRenderer):
 
     def block_math(self, body: str) -> str:
         return f'<div class="kz-scroll" tabindex="0">{mathml(body, display="block")}</div>'
+
+
+def _belongs(cell: NotebookNode, page: dict[str, Any]) -> bool:
+    """Whether a cell is in the page's language, and about something that the survey has."""
+    tags = cell.get("metadata", {}).get("tags", ())
+    needs = {tag.removeprefix(NEEDS) for tag in tags if tag.startswith(NEEDS)}
+    spoken = _languages(cell)
+    return (not spoken or page["prose"] in ("", *spoken)) and needs <= set(page["has"])
 
 
 def _languages(cell: NotebookNode) -> list[str]:

@@ -26,13 +26,14 @@ from kzsurvey.reporting.formats import shown
 if TYPE_CHECKING:
     from kzsurvey.reporting.context import Report
 
-WIDTH, ROW, MARGIN, PANEL, UPRIGHT = 7.0, 0.34, 1.05, 0.78, 3.6  # inches; MARGIN is what stands around the rows
-LABEL = 30  # width of a label in Latin letters; a Chinese character takes two
+WIDTH, ROW, MARGIN, PANEL, UPRIGHT = 5.6, 0.31, 1.0, 0.68, 3.0  # inches; MARGIN is what stands around the rows
+LABEL = 26  # width of a label in Latin letters; a Chinese character takes two
+DOTS = 180  # per inch
 INK, SOFT, LINE = "#1d2b36", "#5b6b78", "#c9d1d8"
 SHADES = ("#1f3a4d", "#6f93ab", "#b9cedb", "#e6edf1", "#f6f2e7")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 STYLE = {
-    "font.size": 9.5,
+    "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.spines.left": False,
@@ -88,7 +89,7 @@ def draw(
     """
     with matplotlib.rc_context({**STYLE, "font.family": _families()}), warnings.catch_warnings():
         warnings.filterwarnings("error", message="Glyph .* missing from")
-        figure = Figure(figsize=(WIDTH, FIGURES[kind].height(data)), dpi=150)
+        figure = Figure(figsize=(WIDTH, FIGURES[kind].height(data)), dpi=DOTS)
         FigureCanvasAgg(figure)
         FIGURES[kind].draw(figure, data, report, format=format, **options)
         _sign(figure, report, n)
@@ -224,7 +225,8 @@ def _rows(axes: Axes, labels: Sequence[str]) -> None:
 
 
 def _values(axes: Axes, format: str, axis: str) -> None:
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: shown(value, format)))
+    largest = max(abs(end) for end in axes.get_xlim())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: shown(value, format, beside=largest)))
     axes.grid(axis="x", color=LINE, linewidth=0.6)
     axes.set_xlabel(axis)
 
@@ -260,20 +262,21 @@ def _families() -> list[str]:
 
 def _wrapped(label: str) -> str:
     """A label in lines of at most ``LABEL`` Latin widths."""
-    if not any(_wide(character) for character in label):
+    if not any(_width(character) == 2 for character in label):
         return "\n".join(textwrap.wrap(label, LABEL)) or label
+    total = sum(map(_width, label))
+    fair = -(-total // -(-total // LABEL))  # lines of about the same length, none with a single character
     lines, width = [""], 0
     for character in label:
-        step = 2 if _wide(character) else 1
-        if width + step > LABEL and not _closes(character):
+        if width + _width(character) > fair + 1 and not _closes(character):
             lines, width = [*lines, ""], 0
         lines[-1] += character
-        width += step
+        width += _width(character)
     return "\n".join(line.strip() for line in lines)
 
 
-def _wide(character: str) -> bool:
-    return unicodedata.east_asian_width(character) in "WF"
+def _width(character: str) -> int:
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
 def _closes(character: str) -> bool:

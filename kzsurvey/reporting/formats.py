@@ -9,7 +9,7 @@ import pandas as pd
 DIGITS = 10  # significant; processors agree that far
 
 
-def shown(value: Any, format: str) -> str:
+def shown(value: Any, format: str, *, beside: float = 0.0) -> str:
     """A value as readers see it.
 
     Parameters
@@ -17,6 +17,8 @@ def shown(value: Any, format: str) -> str:
     value : number or text
     format : str
         A key of ``FORMATS``.
+    beside : float
+        The largest of the numbers it stands beside: ``number`` gives all of them the same decimals.
 
     Examples
     --------
@@ -25,7 +27,7 @@ def shown(value: Any, format: str) -> str:
     """
     if format not in FORMATS:
         raise ValueError(f"no format {format!r}; allowed: {', '.join(FORMATS)}")
-    return FORMATS[format](value)
+    return _like(value, beside) if format == "number" else FORMATS[format](value)
 
 
 def format_of(name: str, value: Any) -> str:
@@ -67,9 +69,9 @@ def _percent(digits: int) -> Callable[[Any], str]:
     return lambda value: _sign(f"{100 * value:.{digits}f}%")
 
 
-def _adaptive(value: float) -> str:
+def _like(value: float, beside: float) -> str:
     """Two decimals below a hundred, one below a thousand, none above: about as many as mean something."""
-    size = abs(value)
+    size = max(abs(value), abs(beside))
     return _number(2 if size < 100 else 1 if size < 1000 else 0)(value)
 
 
@@ -90,7 +92,7 @@ def _sign(text: str) -> str:
 FORMATS: dict[str, Callable[[Any], str]] = {
     "text": str,
     "integer": _number(0),
-    "number": _adaptive,
+    "number": lambda value: _like(value, 0.0),
     "number1": _number(1),
     "number3": _number(3),
     "percent": _percent(1),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 TABLE_MIME = "application/vnd.kzsurvey.table+json"
 FIGURE_MIME = "application/vnd.kzsurvey.figure+json"
 COUNTS = ("n", "count")
+ESTIMATE = ("estimate", "conf_low", "conf_high")
 Texts = Mapping[str, str] | str
 
 
@@ -264,7 +265,7 @@ def _cells(flat: pd.DataFrame, columns: Sequence[Column], marks: set, report: "R
     withheld, none = report.word("mark_withheld"), report.word("mark_none")
     cells = []
     for row in range(len(flat)):
-        line = []
+        line, largest = [], _largest(flat.iloc[row])
         for column in columns:
             values = [flat[name].iloc[row] for name in column.names]
             if any((row, name) in marks for name in column.names):
@@ -272,9 +273,15 @@ def _cells(flat: pd.DataFrame, columns: Sequence[Column], marks: set, report: "R
             elif any(pd.isna(value) for value in values):
                 line.append(none)
             else:
-                line.append(_joined([shown(value, column.format) for value in values]))
+                line.append(_joined([shown(value, column.format, beside=largest) for value in values]))
         cells.append(line)
     return cells
+
+
+def _largest(row: pd.Series) -> float:
+    """The largest end of an estimate and its interval, which are written with the same decimals."""
+    ends = pd.to_numeric(row[[name for name in ESTIMATE if name in row]], errors="coerce").abs()
+    return 0.0 if ends.isna().all() else float(ends.max())
 
 
 def _joined(parts: Sequence[str]) -> str:

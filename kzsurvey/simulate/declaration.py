@@ -30,8 +30,8 @@ LIKERT = ("loadings", "noise", "thresholds")
 _SHAPED = ("name", "distribution", "level", "terms", "cluster", "respondent", "low", "high", "round")
 _OPEN = ("question", "empty", "most", "negated", "aside", "long", "codes", "cluster", "respondent")
 _FILE = (
-    "file", "where", "encoding", "headers", "options", "language", "traditional", "title", "sheet", "separator", "extra",
-    "shuffled",
+    "file", "where", "encoding", "headers", "options", "language", "traditional", "title", "sheet", "separator",
+    "extra", "shuffled",
 )  # fmt: skip
 _TOP = ("note", "interviews", "variables", "open", "files", "mess")
 

@@ -117,7 +117,7 @@ def _spoiled(
 
 
 def _still_there(planted: list[Planted], added: list[Planted], sheet: pd.DataFrame) -> list[Planted]:
-    """Faults of single answers that were delivered: those of lines sent half are gone, those of kept copies are twice."""
+    """Faults of single answers that were delivered: gone where a line was sent half, twice where a copy is kept."""
     copies = {fault.line: fault.line // 1 for fault in added if fault.kind == "near_duplicate"}
     return [
         fault._replace(line=line)

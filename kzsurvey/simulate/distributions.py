@@ -129,7 +129,7 @@ def _same(location, parameters, table, generator):
 def _date(location, parameters, table, generator):
     """A day between ``first`` and ``last``, Sundays left out."""
     days = pd.date_range(parameters["first"], parameters["last"], unit="us")
-    days = days[days.dayofweek < 6]
+    days = days[days.day_of_week < 6]
     return days[generator.integers(len(days), size=len(location))].to_numpy()
 
 

@@ -9,8 +9,7 @@ import pandas as pd
 
 from kzsurvey.simulate.plan import OpenQuestion, Plan
 
-LONGEST = 590
-KINDS = ("said", "denied", "aside")
+LONGEST, LONGEST_JOINT = 580, 6
 _NUMERALS = "一二三四五六七八九"
 
 
@@ -20,6 +19,34 @@ class Clause(NamedTuple):
     code: str
     words: str
     negated: bool
+
+
+class Grammar(NamedTuple):
+    """The grammar of a plan, ready for use.
+
+    Attributes
+    ----------
+    templates : dict of (kind, code) to clauses with slots
+        Kind: ``said``, ``denied``, ``aside``.
+    words : dict of slot to its words
+    joints : dict of kind to what joins clauses
+    """
+
+    templates: dict[tuple[str, str], list[str]]
+    words: dict[str, list[str]]
+    joints: dict[str, list[str]]
+
+
+def grammar_of(plan: Plan) -> Grammar:
+    """The tables of a plan as a grammar."""
+    templates: dict[tuple[str, str], list[str]] = {}
+    for kind, code, clause in zip(plan.clauses["kind"], plan.clauses["code"], plan.clauses["clause"], strict=True):
+        templates.setdefault((kind, code), []).append(clause)
+    return Grammar(templates, _lists(plan.slots, "slot"), _lists(plan.joints, "kind"))
+
+
+def _lists(table: pd.DataFrame, key: str) -> dict[str, list[str]]:
+    return {name: words.split("|") for name, words in zip(table[key], table["words"], strict=True)}
 
 
 def write(
@@ -52,7 +79,7 @@ def write(
     """
     if not text:
         return _unwritten(entry, codes, interviews)
-    answers, found = [], []
+    grammar, answers, found = grammar_of(plan), [], []
     names = codes.columns.drop("answered")
     flags, answered = codes[names].to_numpy(), codes["answered"].to_numpy()
     for interview, row, given in zip(interviews, flags, answered, strict=True):
@@ -60,8 +87,8 @@ def write(
             answers.append(None)
             continue
         named = list(names[row])
-        clauses = _clauses(plan, entry, named, generator)
-        answer, places = _joined(plan, clauses, generator)
+        clauses = _clauses(grammar, entry, named, generator)
+        answer, places = _joined(grammar, clauses, generator)
         answers.append(answer)
         found += [
             (interview, entry.question, start, end, clause.code, clause.words, clause.negated)
@@ -98,10 +125,9 @@ def clauses_of(plan: Plan, code: str, kind: str = "said") -> Iterator[str]:
     >>> list(clauses_of(plan, "A"))
     ['he is busy', 'she is busy']
     """
-    words = _slot_words(plan)
-    wanted = plan.clauses[(plan.clauses["code"] == code) & (plan.clauses["kind"] == kind)]
-    for template in wanted["clause"]:
-        yield from _expanded(template, words)
+    grammar = grammar_of(plan)
+    for template in grammar.templates.get((kind, code), []):
+        yield from _expanded(template, grammar.words)
 
 
 def _expanded(template: str, words: dict[str, list[str]]) -> Iterator[str]:
@@ -114,44 +140,40 @@ def _expanded(template: str, words: dict[str, list[str]]) -> Iterator[str]:
         yield from _expanded(template[: slot.start()] + word + template[slot.end() :], words)
 
 
-def _slot_words(plan: Plan) -> dict[str, list[str]]:
-    return {slot: words.split("|") for slot, words in zip(plan.slots["slot"], plan.slots["words"], strict=True)}
-
-
-def _clauses(plan: Plan, entry: OpenQuestion, named: list[str], generator) -> list[Clause]:
+def _clauses(grammar: Grammar, entry: OpenQuestion, named: list[str], generator) -> list[Clause]:
     """The clauses of one answer in the order they are said."""
-    templates = _templates(plan)
-    chosen = [Clause(code, _filled(plan, templates["said", code], generator), False) for code in named]
+    templates = grammar.templates
+    chosen = [Clause(code, _filled(grammar, templates["said", code], generator), False) for code in named]
     denied = [code for kind, code in templates if kind == "denied" and code not in named and code in entry.codes]
     if denied and generator.random() < entry.negated:
         code = denied[generator.integers(len(denied))]
-        chosen.append(Clause(code, _filled(plan, templates["denied", code], generator), True))
-    asides = templates.get(("aside", ""), [])
+        chosen.append(Clause(code, _filled(grammar, templates["denied", code], generator), True))
     rambling = generator.random() < entry.long
-    wanted = int(generator.integers(3, 6)) if rambling else int(not chosen or generator.random() < entry.aside)
-    chosen += [Clause("", _filled(plan, asides, generator), False) for _ in range(wanted if asides else 0)]
-    if rambling:
-        chosen += [Clause(code, _filled(plan, templates["said", code], generator), False) for code in named]
+    wanted = int(generator.integers(6, 25)) if rambling else int(not chosen or generator.random() < entry.aside)
+    asides = list(generator.permutation(templates.get(("aside", ""), []))[:wanted])
+    again = named * int(generator.integers(1, 4)) if rambling else []
+    more = [("", [aside]) for aside in asides] + [(code, templates["said", code]) for code in again]
+    chosen += [Clause(code, _filled(grammar, choices, generator), False) for code, choices in more]
+    chosen = _short_enough(chosen)
     return [chosen[k] for k in generator.permutation(len(chosen))]
 
 
-def _templates(plan: Plan) -> dict[tuple[str, str], list[str]]:
-    grouped: dict[tuple[str, str], list[str]] = {}
-    for kind, code, clause in zip(plan.clauses["kind"], plan.clauses["code"], plan.clauses["clause"], strict=True):
-        grouped.setdefault((kind, code), []).append(clause)
-    return grouped
+def _short_enough(clauses: list[Clause]) -> list[Clause]:
+    """The clauses that fit into one answer, the first ones first; each has room for what joins it to the others."""
+    length = np.cumsum([len(clause.words) + LONGEST_JOINT for clause in clauses])
+    return [clause for clause, reached in zip(clauses, length, strict=True) if reached <= LONGEST]
 
 
-def _filled(plan: Plan, templates: list[str], generator) -> str:
+def _filled(grammar: Grammar, templates: list[str], generator) -> str:
     """One template, each slot filled at random."""
-    words = _slot_words(plan)
+    words = grammar.words
     template = templates[generator.integers(len(templates))]
     return re.sub(r"\{(\w+)\}", lambda slot: words[slot[1]][generator.integers(len(words[slot[1]]))], template)
 
 
-def _joined(plan: Plan, clauses: list[Clause], generator) -> tuple[str, list[tuple[int, int]]]:
-    """One answer, and where in it each clause stands; clauses that no longer fit are left without a place."""
-    joints = {kind: words.split("|") for kind, words in zip(plan.joints["kind"], plan.joints["words"], strict=True)}
+def _joined(grammar: Grammar, clauses: list[Clause], generator) -> tuple[str, list[tuple[int, int]]]:
+    """One answer, and where in it each clause stands."""
+    joints = grammar.joints
     style = int(generator.integers(5))
     answer, places = _one(joints.get("opener", [""]), generator) if generator.random() < 0.4 else "", []
     for number, clause in enumerate(clauses):

@@ -169,5 +169,5 @@ def _fixed(survey: Survey) -> set[str]:
 
 
 def _substance(sheet: pd.DataFrame, survey: Survey) -> list[str]:
-    """Questions that tell something beyond who, where and when; in the order of the form, from the first not required."""
+    """Questions that tell more than who, where and when, in the order of the sheet."""
     return [q for q in sheet if q not in _fixed(survey) and not survey.questions.at[q, "required"]]

@@ -9,11 +9,6 @@ import pandas as pd
 FILE = "simulation.toml"
 
 
-def _none(*columns: str) -> Any:
-    """A field that is a table without rows unless told otherwise."""
-    return field(default_factory=lambda: pd.DataFrame(columns=list(columns), dtype="str"))
-
-
 @dataclass(frozen=True)
 class Variable:
     """One declared variable.
@@ -141,8 +136,10 @@ class Plan:
     open: tuple[OpenQuestion, ...]
     files: tuple[Written, ...]
     mess: Mapping[str, Mapping[str, Any]]
-    clauses: pd.DataFrame = _none("code", "kind", "clause")
-    slots: pd.DataFrame = _none("slot", "words")
-    joints: pd.DataFrame = _none("kind", "words")
-    names: pd.DataFrame = _none("name")
-    spellings: pd.DataFrame = _none("kind", "question", "name", "written")
+    clauses: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["code", "kind", "clause"], dtype="str"))
+    slots: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["slot", "words"], dtype="str"))
+    joints: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["kind", "words"], dtype="str"))
+    names: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["name"], dtype="str"))
+    spellings: pd.DataFrame = field(
+        default_factory=lambda: pd.DataFrame(columns=["kind", "question", "name", "written"], dtype="str")
+    )

@@ -1,4 +1,4 @@
-"""What the declared models would find if the whole superpopulation were interviewed: the truth intervals should cover."""
+"""What the declared models would find in the whole superpopulation: the truth that their intervals should cover."""
 
 import dataclasses
 import re
@@ -19,7 +19,7 @@ _STEPS = 50
 def population_parameters(
     survey: Survey, plan: Plan, *, interviews: int = INTERVIEWS, per_draw: int = 500, seed: int = SEED
 ) -> pd.DataFrame:
-    """Coefficients of every declared model in the superpopulation.
+    r"""Coefficients of every declared model in the superpopulation.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def population_parameters(
     Notes
     -----
     Each interview counts as the frame says (raking to the declared margins), and the coefficients solve the same
-    estimating equations :math:`\\sum_i w_i x_i (y_i - \\mu(x_i\\beta)) = 0` as the estimator under test, computed
+    estimating equations :math:`\sum_i w_i x_i (y_i - \mu(x_i\beta)) = 0` as the estimator under test, computed
     here on its own.
     """
     many = dataclasses.replace(

@@ -9,7 +9,7 @@ import pandas as pd
 from kzsurvey.errors import Fault, SurveyError
 from kzsurvey.simulate import grammar
 from kzsurvey.simulate.declaration import read_plan
-from kzsurvey.simulate.distributions import DISTRIBUTIONS, likert
+from kzsurvey.simulate.distributions import DISTRIBUTIONS, clock, likert
 from kzsurvey.simulate.plan import FILE, OpenQuestion, Plan, Variable
 from kzsurvey.survey import Survey, compile_expression
 
@@ -36,7 +36,7 @@ class Truth(NamedTuple):
 def draw_truth(
     survey: Survey, interviews: int = 500, seed: int = 1, *, plan: Plan | None = None, text: bool = True
 ) -> Truth:
-    """Draw interviews as they truly are, before anybody writes them down.
+    r"""Draw interviews as they truly are, before anybody writes them down.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def draw_truth(
 
     Notes
     -----
-    A variable is drawn as :math:`y \\sim D(x\\beta + u_{cluster} + v_{respondent})`; :math:`x` are variables drawn
+    A variable is drawn as :math:`y \sim D(x\beta + u_{cluster} + v_{respondent})`; :math:`x` are variables drawn
     before it. What a question is not asked of does not enter later predictors.
 
     Examples
@@ -293,7 +293,7 @@ def _at_random(question: str, table: pd.DataFrame, survey: Survey, generator, *,
         year = survey.wave if survey.wave.isdigit() else "2020"
         return pd.Series(pd.Timestamp(f"{year}-01-01") + pd.to_timedelta(generator.integers(365, size=n), unit="D"))
     if kind == "time":
-        return pd.Series([f"{8 + k // 60:02d}:{k % 60:02d}:00" for k in generator.integers(600, size=n)])
+        return pd.Series(clock(480 + generator.integers(min(6 * size, 960), size=n)))
     if kind in _NUMBERS:
         return pd.Series(generator.integers(size + 1, size=n))
     return pd.Series([f"{question} {k}" for k in range(1, n + 1)])
@@ -314,7 +314,7 @@ def _kept_to_constraint(drawn: pd.Series, question: str, table: pd.DataFrame, su
     """The same answers, with those drawn anew that break the question's constraint."""
     text = survey.questions.at[question, "constraint"]
     constraint = compile_expression(text, names=survey.questions.index, column=question)
-    for size in _TRIES * 8:
+    for size in _TRIES * 20:
         broken = constraint.broken(table, value=drawn)
         if not broken.any():
             return drawn

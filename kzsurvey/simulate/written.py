@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import unicodedata
 import zipfile
 from pathlib import Path
 
@@ -58,6 +59,9 @@ def in_characters(texts: list[str], team: Written) -> list[str]:
         texts = _traditional(texts, team.encoding)
     if team.file.endswith(".xlsx"):
         return texts
+    texts = [
+        "".join(_held((sign, unicodedata.normalize("NFKC", sign)), team.encoding) for sign in text) for text in texts
+    ]
     if lost := sorted({sign for text in texts for sign in text if not _holds(team.encoding, sign)}):
         place = f"files {team.file}"
         raise DefinitionError(

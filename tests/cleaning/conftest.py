@@ -42,12 +42,17 @@ def make(tmp_path):
         folder = tmp_path / "data" / "raw" / "small"
         (folder / "delivered").mkdir(parents=True, exist_ok=True)
         rows = [{"label::中文": "", "label::English": "", **ID}]
-        rows += [{"label::中文": f"{row['name']}问", "label::English": f"About {row['name']}", **row} for row in questions]
+        rows += [
+            {"label::中文": f"{row['name']}问", "label::English": f"About {row['name']}", **row} for row in questions
+        ]
         write_table(folder / "questions.csv", rows)
         if choices:
             write_table(folder / "choices.csv", [{"aliases": "", **row} for row in choices])
         if corrections:
-            write_table(folder / "corrections.csv", [{"reason": "call-back", "who": "", "when": "", **row} for row in corrections])
+            write_table(
+                folder / "corrections.csv",
+                [{"reason": "call-back", "who": "", "when": "", **row} for row in corrections],
+            )
         for name, content in files.items():
             data = content if isinstance(content, bytes) else content.encode()
             (folder / "delivered" / name).write_bytes(data)
@@ -57,11 +62,3 @@ def make(tmp_path):
         return read_survey(folder)
 
     return make
-
-
-def options(name: str, *labels: str, **columns: str) -> list[dict]:
-    """Rows of ``choices`` for one list: names 1, 2, ... with Chinese labels."""
-    return [
-        {"list_name": name, "name": str(number), "label::中文": label, "label::English": f"{name} {number}", **columns}
-        for number, label in enumerate(labels, start=1)
-    ]

@@ -11,7 +11,13 @@ TRADITIONAL = ("昨天晚上下了一場大雨", "他在圖書館看了兩個小
 
 @pytest.mark.parametrize(
     ("encoding", "texts"),
-    [("gb18030", SENTENCES), ("big5hkscs", TRADITIONAL), ("utf-8", SENTENCES), ("utf-8-sig", TRADITIONAL), ("utf-16", SENTENCES)],
+    [
+        ("gb18030", SENTENCES),
+        ("big5hkscs", TRADITIONAL),
+        ("utf-8", SENTENCES),
+        ("utf-8-sig", TRADITIONAL),
+        ("utf-16", SENTENCES),
+    ],
 )
 def test_a_sentence_is_decoded_exactly_in_every_encoding_of_chinese(encoding, texts):
     for text in texts:

@@ -75,7 +75,9 @@ def workbook(tmp_path, **sheets):
 
 def test_spreadsheet_cells_become_text_as_a_person_reads_them(tmp_path):
     moment = datetime.datetime(2019, 3, 5)
-    path = workbook(tmp_path, answers=[["id", "n", "d", "t"], ["007", 12.0, moment, datetime.time(8, 5)], [2, 0.5, None, None]])
+    path = workbook(
+        tmp_path, answers=[["id", "n", "d", "t"], ["007", 12.0, moment, datetime.time(8, 5)], [2, 0.5, None, None]]
+    )
     sheet = read_sheet(Delivered(path))
     assert sheet.cells.to_numpy().tolist() == [["007", "12", "2019-03-05", "08:05:00"], ["2", "0.5", "", ""]]
     assert (sheet.sheet, sheet.encoding) == ("answers", "")

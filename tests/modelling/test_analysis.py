@@ -160,7 +160,7 @@ def test_a_frame_that_cannot_be_met_and_a_bad_measure_come_together(interviews, 
     with pytest.raises(DesignError) as caught:
         m.analyse(interviews, mentions, replace(survey, frame=frame, measures=scales))
     found = str(caught.value)
-    assert "'lake'" in found
+    assert "frame.csv, column market: found value 'lake'" in found
     assert "'river'" in found
     assert "unknown item 'tierd'" in found
 

@@ -74,7 +74,7 @@ def test_margins_that_contradict_each_other_are_named_with_value_found_and_wante
 
 
 def test_bounds_too_narrow_are_refused(people):
-    with pytest.raises(DesignError, match="cannot be met together"):
+    with pytest.raises(DesignError, match="cannot be met together by this sample within the bounds: widen them"):
         m.rake(people, MARGINS, bounds=(0.99, 1.01))
 
 

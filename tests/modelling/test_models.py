@@ -108,12 +108,25 @@ def test_the_faults_of_all_models_come_at_once(analysis, survey):
     with pytest.raises(DesignError) as caught:
         m.fit_models(analysis.assign(cluster=analysis["cluster"].astype(str)), wrong)
     found = str(caught.value)
-    assert all(f"model {name}" in found for name in "abc")
+    assert all(f"survey.toml, column model {name}: found" in found for name in "abc")
     assert "model d" not in found
+
+
+def test_a_sample_that_cannot_tell_its_error_is_refused_before_any_model(analysis, survey):
+    with pytest.raises(DesignError, match="survey.toml: found a single cluster"):
+        m.fit_models(analysis.assign(cluster="one"), declared(survey, model()))
 
 
 def test_a_survey_without_models_has_an_empty_table_of_terms(analysis, survey):
     assert len(m.fit_models(analysis, declared(survey))) == 0
+
+
+def test_terms_are_the_same_from_a_table_read_back(analysis, survey, tmp_path):
+    family = declared(survey, model(hypothesis="H1", term="load", where="${role} = 'staff'"))
+    table = analysis.assign(cluster=analysis["cluster"].astype(str))
+    table.to_parquet(tmp_path / "analysis.parquet")
+    again = m.fit_models(pd.read_parquet(tmp_path / "analysis.parquet"), family)
+    pd.testing.assert_frame_equal(m.fit_models(table, family), again)
 
 
 def test_a_new_kind_is_one_function_and_one_line(analysis, monkeypatch):

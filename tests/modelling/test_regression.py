@@ -1,5 +1,7 @@
 """Regressions: invariances, families of statsmodels, domains, and a named refusal for every fit without an answer."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -212,6 +214,27 @@ def test_replicates_refit_every_time(table, design):
     plain = m.fit_regression(table, "named ~ x", design=design, family="logistic")
     np.testing.assert_array_equal(estimates(fit), estimates(plain))
     assert 0.5 < fit.terms["std_error"][1] / plain.terms["std_error"][1] < 2
+
+
+def test_a_replicate_without_a_category_is_refused(table, design):
+    without = np.where((table["place"] == "c").to_numpy()[:, None], 0.0, design.weight[:, None] * np.ones((1, 3)))
+    gaps = m.with_replicates(design, without, factor=1, df=27)
+    with pytest.raises(DesignError, match=r"nothing to estimate C\(place\)\[T.c\] from"):
+        m.fit_regression(table, "y ~ C(place)", design=gaps)
+
+
+def test_a_fit_that_does_not_settle_is_refused(table, design):
+    backwards = {"slope": lambda eta: np.full_like(eta, -50.0), "start": np.zeros_like}
+    wrong = replace(m.FAMILIES["linear"], name="wrong", **backwards)
+    with pytest.raises(DesignError, match="no convergence in 60 steps"):
+        m.fit_regression(table, "y ~ x", design=design, family=wrong)
+
+
+def test_steps_that_make_a_fit_worse_are_halved(table, design):
+    far = {"slope": lambda eta: np.full_like(eta, 0.3 if np.abs(eta).max() > 30 else 1.0), "start": lambda y: 10 * y}
+    eager = replace(m.FAMILIES["linear"], name="eager", **far)
+    fit = m.fit_regression(table, "y ~ x", design=design, family=eager)
+    np.testing.assert_allclose(estimates(fit), estimates(m.fit_regression(table, "y ~ x", design=design)), rtol=1e-6)
 
 
 def test_the_wald_test_of_one_term_is_its_t_test_squared(table, design):

@@ -102,6 +102,26 @@ def test_a_count_that_leaves_few_others_is_withheld():
     ]
 
 
+def test_a_zero_withheld_with_its_row_hides_nothing_of_a_small_count_beside_it():
+    table = pd.DataFrame({"n": [3, 40, 50, 60], "count": [0, 1, 20, 30]})
+    assert withhold(table, smallest=SMALLEST, counts=["n", "count"])["withheld"].tolist() == [True, True, True, False]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), min_size=2, max_size=6))
+def test_neither_bases_nor_parts_nor_rests_give_a_small_number_away(pairs):
+    n = np.array([part + rest for part, rest in pairs])
+    count = np.array([part for part, _ in pairs])
+    shown = withhold(pd.DataFrame({"n": n, "count": count}), smallest=SMALLEST, counts=["n", "count"])
+    hidden = shown["withheld"].to_numpy()
+    for values in (n, count, n - count):
+        small = (values > 0) & (values < SMALLEST)
+        assert hidden[small].all()
+        if (hidden & small).any() and not hidden[values > 0].all():
+            least = np.minimum(values[hidden], 1).sum() - 1
+            assert values[hidden].sum() - least >= SMALLEST
+
+
 def test_rows_that_do_not_add_up_need_no_companion():
     table = pd.DataFrame({"code": ["P1", "P2"], "count": [3, 90]})
     assert withhold(table, smallest=SMALLEST, counts=["count"], sums=None)["count"].isna().tolist() == [True, False]

@@ -56,6 +56,13 @@ def test_a_page_has_the_cells_of_its_language_and_those_for_all():
     assert "果园" not in page
 
 
+def test_a_cell_about_something_the_survey_has_not_is_left_out():
+    cell = prose("en", "About codes.")
+    cell.metadata["tags"] += ["needs-codes"]
+    assert "About codes." in exported(cell, has=["codes", "models"])
+    assert "About codes." not in exported(cell, has=["models"])
+
+
 @pytest.mark.parametrize(
     ("language", "lang", "direction"), [("zh", "zh", "ltr"), ("ar", "ar", "rtl"), ("fr", "en", "ltr")]
 )

@@ -9,7 +9,7 @@ from matplotlib import image
 
 from kzsurvey.errors import ReportError
 from kzsurvey.reporting.context import Report
-from kzsurvey.reporting.figures import FIGURES, _wrapped, draw
+from kzsurvey.reporting.figures import FIGURES, LABEL, _wrapped, draw
 
 ROWS = pd.DataFrame(
     {"label": ["政策落不了地", "Hill"], "estimate": [0.4, -0.1], "conf_low": [0.3, -0.2], "conf_high": [0.5, 0.1]}
@@ -74,10 +74,7 @@ def test_an_empty_figure_is_drawn_empty(report):
 
 
 def test_long_labels_are_wrapped_and_no_line_begins_with_a_comma():
-    assert (
-        _wrapped("A label that is much too long to stand on one line")
-        == "A label that is much too long\nto stand on one line"
-    )
+    assert max(map(len, _wrapped("A label that is much too long to stand on one line").split("\n"))) <= LABEL
     chinese = _wrapped("最近十二个月以来您所在的单位里，有多少人离开")
     assert "\n" in chinese
     assert not any(line.startswith("，") for line in chinese.split("\n"))

@@ -42,3 +42,12 @@ def test_a_column_known_by_name_has_its_own_format():
 def test_data_holds_plain_types_with_ten_digits():
     values = [pd.NA, 2 / 3, float("inf"), True, pd.Timestamp("2024-05-01"), pd.Series([7])[0]]
     assert [rounded(value) for value in values] == [None, 0.6666666667, None, True, "2024-05-01 00:00:00", 7]
+
+
+def test_numbers_side_by_side_have_the_same_decimals():
+    assert [shown(value, "number", beside=115) for value in (79.02, 115.0)] == ["79.0", "115.0"]
+    assert [shown(value, "number") for value in (0.5, 512.34, 4714.2)] == ["0.50", "512.3", "4,714"]
+
+
+def test_p_stands_behind_its_sign_in_a_sentence():
+    assert [shown(value, "p_is") for value in (0.0001, 0.057)] == ["< 0.001", "= 0.057"]
