@@ -105,13 +105,20 @@ def main() -> None:
             seeds = range(FIRST_SEED, FIRST_SEED + count)
             terms = pd.concat(pool.map(task, seeds, chunksize=5), ignore_index=True)
             tables.append(coverage(terms, parameters).assign(way=way))
-    table = pd.concat(tables, ignore_index=True)
-    with pd.option_context("display.width", 200, "display.max_rows", 500, "display.float_format", "{:.3f}".format):
-        print(table.to_string(index=False))
-        print(table.groupby("way")["coverage"].agg(["min", "mean", "max"]))
+            show(tables[-1])
     if options.to:
         made = {"first_seed": FIRST_SEED, **{name: version(name) for name in ("kzsurvey", "numpy", "pandas")}}
-        table.assign(**made).round(5).to_csv(options.to, index=False, lineterminator="\n")
+        table = pd.concat(tables, ignore_index=True).assign(**made)
+        table.round(5).to_csv(options.to, index=False, lineterminator="\n")
+
+
+def show(table: pd.DataFrame) -> None:
+    with pd.option_context("display.width", 200, "display.float_format", "{:.3f}".format):
+        print(table.to_string(index=False))
+    print(
+        f"coverage: {table['coverage'].mean():.3f} ({table['coverage'].min():.3f} to {table['coverage'].max():.3f})",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

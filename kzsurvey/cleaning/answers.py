@@ -23,7 +23,7 @@ ORIGIN = ("file", "sheet", "row", "encoding")
 LOST = "\ufffd" * 4  # stands for an answer that is lost and may have named somebody
 _CHOSEN = frozenset(("true", "1", "1.0", "yes", "y", "x", "√", "✓", "是", "选中", "已选"))
 _NOT_CHOSEN = frozenset(("", "false", "0", "0.0", "no", "n", "否", "未选", "na", "n/a"))
-_EXPECTED = re.compile(r"[\d\s.,:/T+-]{0,10}")
+_EXPECTED = re.compile(r"[\d\s.,:/T+-]{0,10}|[+-]?\d{1,9}\.\d+")  # weights and shares have long fractions
 _SPECIFIED = re.compile(r"〖([^〗]*)〗")
 _WHOLE_FLOAT = re.compile(r"(-?\d+)\.0+")
 
@@ -275,6 +275,8 @@ def _screener(name: str, screen: Screen, survey: Survey) -> Callable[[str], str]
 def _screen_open(text: str, screen: Screen) -> str:
     """An open answer without personal data; a damaged one is also searched for what it may have said."""
     mended = mend(text)
+    if not mended.rule:
+        return screen_text(text, screen)
     if mended.text is None:
         return LOST if any(find_personal(reading, screen) for reading in readings(text)) else screen_text(text, screen)
     restored = screen_text(mended.text, screen)

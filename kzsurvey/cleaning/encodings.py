@@ -128,19 +128,15 @@ def rare(text: str, *, share: float = 0.05) -> bool:
     >>> rare("人手不够，任务太重"), rare("鎴戜滑鏉戦噷浜烘墜")
     (False, True)
     """
-    weights = [_weight(character) for character in text.translate(_SIMPLE) if character > "\x7f"]
-    return sum(weight <= 0 for weight in weights) > share * len(weights)
+    counts = Counter(character for character in text if character > "\x7f")
+    strange = sum(number for character, number in counts.items() if _simple_weight(character) <= 0)
+    return strange > share * counts.total()
 
 
-class _Simple(dict):
-    """Per character, its simplified form."""
-
-    def __missing__(self, code: int) -> str:
-        self[code] = simplify(chr(code))
-        return self[code]
-
-
-_SIMPLE = _Simple()
+@functools.cache
+def _simple_weight(character: str) -> float:
+    """Weight of a character in its simplified form."""
+    return _weight(simplify(character)[:1])
 
 
 def _with_mark(data: bytes, encoding: str) -> Decoded:

@@ -2,6 +2,7 @@
 
 import fnmatch
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -105,6 +106,11 @@ def match_headers(
         Unknown headers, headers that mean several questions, questions that have two columns.
     """
     targets = [_target(header, delivered, survey, names) for header in headers]
+    times, stated = Counter(target for target in targets if target), {fold(header) for header in delivered.columns}
+    targets = [
+        None if target and times[target] > 1 and _of_a_tool(header) and fold(header) not in stated else target
+        for header, target in zip(headers, targets, strict=True)
+    ]
     faults = [
         _header_fault(header, number, delivered, names)
         for number, (header, target) in enumerate(zip(headers, targets, strict=True))
@@ -116,8 +122,8 @@ def match_headers(
 def _target(header: str, delivered: Delivered, survey: Survey, names: Names) -> Target | None:
     """What one header means; an empty Target where nothing is known of it.
 
-    In this order: what the survey says of this header, questions, options, tool columns and patterns, names as R writes
-    them.
+    In this order: what the survey says of this header, questions, options, names as R writes them, columns of tools,
+    patterns of columns that are not wanted.
     """
     folded = fold(header)
     renamed = {fold(other): question for other, question in delivered.columns.items()}
@@ -128,9 +134,12 @@ def _target(header: str, delivered: Delivered, survey: Survey, names: Names) -> 
     for form in _option_headers(header):
         if form in names.options:
             return Target(*names.options[form])
-    if _unwanted(folded, survey, delivered):
+    if question := names.tiers[-1].get(_mangled(folded)):
+        return Target(question)
+    if not folded or _of_a_tool(header):
         return None
-    return Target(names.tiers[-1].get(_mangled(folded), ""))
+    patterns = [fold(pattern) for pattern in (*survey.ignored_columns, *delivered.where)]
+    return None if any(fnmatch.fnmatchcase(folded, pattern) for pattern in patterns) else Target()
 
 
 def _question(header: str, names: Names) -> str:
@@ -180,14 +189,10 @@ def _option_headers(header: str) -> Iterator[str]:
             yield from (f"{part}/{tail}" for part in _paths(head))
 
 
-def _unwanted(folded: str, survey: Survey, delivered: Delivered) -> bool:
-    """Whether a column is known and not wanted; one without a header has no name to be wanted by."""
-    patterns = [fold(pattern) for pattern in (*survey.ignored_columns, *delivered.where)]
-    return (
-        not folded
-        or {folded, "_" + _mangled(folded)} & TOOL_COLUMNS != set()
-        or any(fnmatch.fnmatchcase(folded, pattern) for pattern in patterns)
-    )
+def _of_a_tool(header: str) -> bool:
+    """Whether a collecting tool adds this column by itself; of two columns for one question it is the one to leave."""
+    folded = fold(header)
+    return bool({folded, "_" + _mangled(folded)} & TOOL_COLUMNS)
 
 
 def _header_fault(header: str, number: int, delivered: Delivered, names: Names) -> Fault:

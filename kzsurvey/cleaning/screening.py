@@ -3,6 +3,7 @@
 The screen rather takes a word too many where it says who somebody is, and never takes a place or office of the form.
 """
 
+import functools
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -226,18 +227,13 @@ def _apart(found: list[Span]) -> list[Span]:
     return sorted(kept)
 
 
-class _Shadow(dict):
-    """Per character: ordinary width, simplified; always one character, so that positions stay."""
-
-    def __missing__(self, code: int) -> str:
-        character = unicodedata.normalize("NFKC", chr(code))
-        character = character if len(character) == 1 else chr(code)
-        simple = simplify(character)
-        self[code] = simple if len(simple) == 1 else character
-        return self[code]
-
-
-_SHADOW = _Shadow()
+@functools.cache
+def _plain(character: str) -> str:
+    """A character in ordinary width, simplified; always one character, so that positions stay."""
+    normal = unicodedata.normalize("NFKC", character)
+    normal = normal if len(normal) == 1 else character
+    simple = simplify(normal)
+    return simple if len(simple) == 1 else normal
 
 
 def shadow(text: str) -> str:
@@ -248,7 +244,7 @@ def shadow(text: str) -> str:
     >>> shadow("電話１３８")
     '电话138'
     """
-    return text if text.isascii() else text.translate(_SHADOW)
+    return text if text.isascii() else text.translate({ord(sign): _plain(sign) for sign in set(text)})
 
 
 # numbers
@@ -321,14 +317,10 @@ def luhn(number: str) -> bool:
 
 def _known_people(plain: str, screen: Screen) -> Iterator[tuple[int, int]]:
     """People known from the files, wherever they are named."""
-    if not screen.people:
-        return
-    position = 0
-    while position < len(plain) - 1:
-        end = _known_at(plain, position, screen.people)
-        if end:
-            yield position, end
-        position = end or position + 1
+    if screen.people:
+        starts = [start for start in range(len(plain) - 1) if plain[start : start + 2] in screen.people]
+        found = ((start, _known_at(plain, start, screen.people)) for start in starts)
+        yield from ((start, end) for start, end in found if end)
 
 
 def _known_at(plain: str, start: int, people: Mapping[str, tuple[str, ...]]) -> int:

@@ -1,4 +1,4 @@
-"""What they said: open answers to mentions, each a code in one place of one answer, traceable to the rule or the person.
+"""What they said: open answers to mentions, each a code in one place of one answer, traceable to a rule or a person.
 
 Rules are the first of three sources. Human codings and the suggestions of a model are mentions too, of the source
 ``person`` and ``model``: they need another reader, not another table.

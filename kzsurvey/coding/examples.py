@@ -1,11 +1,11 @@
 """A codebook tests itself: every example must get the code it stands beside."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from kzsurvey.coding.mentions import code_texts
-from kzsurvey.coding.rules import compile_rules, rule_faults
-from kzsurvey.errors import Fault
+from kzsurvey.coding.rules import Rules, compile_rules
+from kzsurvey.errors import CodingError, Fault
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,8 +23,8 @@ def example_faults(survey: "Survey") -> list[Fault]:
     Returns
     -------
     list of Fault
-        Empty when every example of every code with a pattern gets its code (it may get others beside it). Where the
-        rules themselves are at fault, their faults.
+        Empty when every example of every code with a pattern gets its code, or one below it (it may get others
+        beside it). Where the rules themselves are at fault, their faults.
 
     Examples
     --------
@@ -32,18 +32,19 @@ def example_faults(survey: "Survey") -> list[Fault]:
     >>> example_faults(read_survey("data/raw/kizilsu"))
     []
     """
-    if faults := rule_faults(survey):
-        return faults
-    rules = compile_rules(survey)
-    ruled = {rule.code for scheme in rules.schemes.values() for rule in scheme}
-    rows = ((code, row) for code, row in survey.codes.iterrows() if code in ruled)
-    return [fault for code, row in rows for fault in _row_faults(code, row, rules)]
+    try:
+        rules = compile_rules(survey)
+    except CodingError as error:
+        return list(error.faults)
+    implied = {rule.code: rule.ancestors for scheme in rules.schemes.values() for rule in scheme}
+    rows = ((code, row) for code, row in survey.codes.iterrows() if code in implied)
+    return [fault for code, row in rows for fault in _row_faults(code, row, rules, implied)]
 
 
-def _row_faults(code: str, row: "pd.Series", rules: "object") -> Iterator[Fault]:
+def _row_faults(code: str, row: "pd.Series", rules: Rules, implied: Mapping[str, tuple[str, ...]]) -> Iterator[Fault]:
     examples = [line.strip() for line in str(row["example"]).splitlines() if line.strip()]
     for example, found in zip(examples, code_texts(examples, rules, schemes=[row["scheme"]]), strict=True):
         codes = sorted({one.code for one in found})
-        if code not in codes:
+        if not any(code in (one, *implied[one]) for one in codes):
             got = f"gets {', '.join(codes)}" if codes else "gets no code"
             yield Fault(row["file"], f"example {example!r} {got}", code, row["row"], "example")

@@ -46,10 +46,12 @@ def code(interviews: pd.DataFrame, survey: "Survey", *, rules: Rules | None = No
     >>> survey = read_survey("data/raw/kizilsu")
     >>> answers = ["工资太低，但是不缺人手", "人手不夠"]
     >>> interviews = pd.DataFrame({"open_causes": answers}, index=pd.Index(["a", "b"], name="interview"))
-    >>> code(interviews, survey)[["interview", "start", "end", "code"]].to_string(index=False, header=False)
-    'a  0  4 C1.2\nb  0  4 C1.1'
+    >>> code(interviews, survey)[["interview", "start", "end", "code"]]
+      interview  start  end  code
+    0         a      0    4  C1.2
+    1         b      0    4  C1.1
     """
-    rules = rules or compile_rules(survey)
+    rules = compile_rules(survey) if rules is None else rules
     asked = [
         (scheme.name, question)
         for scheme in survey.schemes.values()

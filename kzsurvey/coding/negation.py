@@ -19,7 +19,7 @@ _CUE = re.compile(
     "纠正了|扭转了|根治了|很少|极少|少有)$"
 )
 _BETWEEN = (
-    "(?:出现|存在|发生|发现|什么|任何|那种|这种|那么|这么|怎么|多少|那样|过于|特别|一直|觉得|感到|感觉|认为|听到|"
+    "(?:出现|存在|发生|发现|什么|任何|那种|这种|那些|这些|那么|这么|怎么|多少|那样|过于|特别|一直|觉得|感到|感觉|认为|听到|"
     "听说|看到|遇到|碰到|因为|由于|所谓的?|村里|村上|我们|这里|这儿|本地|单位|支部|哪一?[个次年天里]|谁|人|一[个次天点些]|半点|"
     "丝毫|严重|明显|大量|以前|过去|像|把|被|让|使|搞|做|去|在|会|是|有|太|很|再|还|都|也|就|要|说|过|了|的|得|到|啥|算|走|开成|变成|成了?){0,5}"
 )
@@ -30,7 +30,10 @@ _FRAME_BEFORE = re.compile(
     "(?:(?!解决|改变|改善|缓解|消除|重视|考虑|克服|引起|得到|办法|能力|认识|意识|想到|人|避免|杜绝|从|把).){0,14}$"
 )
 _FRAME_AFTER = re.compile(f".{{0,8}}?(?:的|这[种类样]|那[种类样])(?:这[种类])?{_ISSUE}")
-_SOFT = "(?:我们|这里|这儿|在|现在|目前|如今|已经|早已|早就|早|都|也|基本上?|完全|全部?|根本|其实|是|倒|就|再也|确实|几乎|大多|当前|得以){0,4}"
+_SOFT = (
+    "(?:我们|这里|这儿|在|现在|目前|如今|已经|早已|早就|早|都|也|基本上?|完全|全部?|根本|其实|是|倒|就|再也|确实|"
+    "几乎|大多|当前|得以){0,4}"
+)
 _GONE = (
     "(?:并?不存在|没有了|没了|没有(?=$)|不见了|解决了|(?:得到|有)了?(?:根本|明显|很大|较大|较好|有效|妥善|基本)?的?(?:解决|改善|缓解|好转|改变|改观|扭转|遏制)|"
     "改善了|缓解了|好转|好多了|扭转了|杜绝了?|消除了|消失了?|绝迹|不再|不是问题|不成问题|成为过去|成了?过去|"
@@ -44,6 +47,9 @@ _NOW_WELL = re.compile(
     "(?!.{0,12}(?:更|还是|仍|依旧|越来越|也一样|照样|反而|依然|没变|没改|没有?解决|没补|老样子|还))"
     ".{0,14}(?:好|改|解决|不|没|补|涨|少|强|提高|规范|齐|够|顺|实|真|严|理顺|上来)"
 )
+_MARKS = "。!?;,… \n\t"
+# Characters around a match that can deny it: more than any of these patterns spans, so long answers stay quick.
+_REACH = 40
 _DISOWNED = re.compile(
     "^(?:这|那|这个|这话|其实|根本|都|我看|我觉得|倒|也|并){0,3}"
     "(?:没有的事|不是这样|不是这么回事|不是事实|不属实|不对(?=$|[。,])|不存在|不同意|不认同|不准确|说得过了|夸大|言重|我不这么看|是误会)"
@@ -75,31 +81,36 @@ def denied(text: str, start: int, end: int, scope: tuple[int, int]) -> bool:
     >>> denied("村里不是不缺人手", 5, 8, (0, 8))
     False
     """
-    before = _NO_DENIAL.sub(lambda found: "□" * len(found[0]), text[scope[0] : start])
-    after = text[end : scope[1]]
-    return (
-        _odd_negations(before)
-        or bool(_FRAME_BEFORE.search(before) and _FRAME_AFTER.match(after) and not _AFTER.match(after))
-        or _gone(text, start, end, scope)
-    )
+    before = text[max(scope[0], start - _REACH) : start]
+    after = text[end : min(scope[1], end + _REACH)]
+    next_clause = text[scope[1] : scope[1] + _REACH].lstrip(_MARKS)
+    sentence = re.split("[。!?]", text[end : min(scope[1] + _REACH, end + 2 * _REACH)])[0]
+    return _odd_negations(before) or _framed(before, after) or _gone(before, after, next_clause, sentence)
 
 
 def _odd_negations(before: str) -> bool:
     """Negations that govern what follows ``before``, counted from its end as long as nothing stands between them."""
     count = 0
+    before = _without_false_cues(before)
     while found := _DENIAL.search(before):
         count += 1
         before = before[: found.start()]
     return count % 2 == 1
 
 
-def _gone(text: str, start: int, end: int, scope: tuple[int, int]) -> bool:
-    """Said to exist no more, to be better now, or to be no true account, in this clause or right after it."""
-    following = text[scope[1] + 1 : scope[1] + 40]
-    sentence = re.split("[。!?]", text[end : scope[1] + 40])[0]
-    past = _PAST.search(text[scope[0] : start]) is not None
+def _framed(before: str, after: str) -> bool:
+    """Denied by words around it: 没有…的问题; when that is gone too (没有…的问题不存在), the two denials cancel."""
     return bool(
-        _AFTER.match(text[end : scope[1]])
-        or _DISOWNED.match(following)
-        or (past and _NOW_WELL.search(sentence))
+        _FRAME_BEFORE.search(_without_false_cues(before)) and _FRAME_AFTER.match(after) and not _AFTER.match(after)
     )
+
+
+def _gone(before: str, after: str, next_clause: str, sentence: str) -> bool:
+    """Said to exist no more, to be no true account, or to be better now than it was."""
+    return bool(
+        _AFTER.match(after) or _DISOWNED.match(next_clause) or (_PAST.search(before) and _NOW_WELL.search(sentence))
+    )
+
+
+def _without_false_cues(before: str) -> str:
+    return _NO_DENIAL.sub(lambda found: "□" * len(found[0]), before)

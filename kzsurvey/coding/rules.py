@@ -5,6 +5,7 @@ place says nothing.
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,13 +13,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from kzsurvey.coding.negation import denied
 from kzsurvey.coding.text import Folded, clause, clause_borders, fold_pattern
 from kzsurvey.errors import CodingError, Fault, fail_if
+from kzsurvey.survey.codebook import WORD_LIST, expand_pattern
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from kzsurvey.survey import Survey
-
-_MACRO = re.compile(r"\{([^\W\d]\w*)\}")
 
 
 @dataclass(frozen=True)
@@ -34,15 +34,12 @@ class Rule:
         In the order of the cell: the second is ``rule:<code>#2``.
     excludes : tuple of compiled patterns
         What takes a match back, where it overlaps the match or lies in the same clause.
-    screen : compiled pattern
-        Matches wherever any of ``patterns`` does: one scan that tells most texts off.
     """
 
     code: str
     ancestors: tuple[str, ...]
     patterns: tuple[re.Pattern, ...]
     excludes: tuple[re.Pattern, ...]
-    screen: re.Pattern
 
 
 @dataclass(frozen=True)
@@ -90,8 +87,8 @@ def compile_rules(survey: "Survey") -> Rules:
     Raises
     ------
     CodingError
-        With every pattern that does not compile, that matches nothing at all, or that uses an unknown word list, and
-        every question under a scheme that is not an open one.
+        With every pattern that does not compile, that matches empty text, or that uses an unknown word list or one
+        inside itself, and every question under a scheme that is not an open one.
 
     Examples
     --------
@@ -100,25 +97,18 @@ def compile_rules(survey: "Survey") -> Rules:
     >>> [rule.code for rule in rules.schemes["proposal"]]
     ['M1', 'M2', 'M3', 'M4', 'M5', 'M6']
     """
-    fail_if(rule_faults(survey), CodingError)
-    lexicon = _word_lists(survey)
+    words = survey.lexicon["pattern"].to_dict()
     parents = survey.codes["parent"].to_dict()
+    faults = [fault for _, row in survey.lexicon.iterrows() for fault in _compiled(row, "pattern", words)[1]]
     schemes: dict[str, list[Rule]] = {name: [] for name in survey.schemes}
     for code, row in survey.codes.iterrows():
-        if patterns := _lines(row["pattern"]):
-            schemes.setdefault(row["scheme"], []).append(
-                _rule(code, _ancestors(code, parents), patterns, _lines(row["exclude"]), lexicon)
-            )
+        patterns, pattern_faults = _compiled(row, "pattern", words)
+        excludes, exclude_faults = _compiled(row, "exclude", words)
+        faults += pattern_faults + exclude_faults
+        if patterns:
+            schemes.setdefault(row["scheme"], []).append(Rule(code, _ancestors(code, parents), patterns, excludes))
+    fail_if(faults + list(_question_faults(survey)), CodingError)
     return Rules({name: tuple(rules) for name, rules in schemes.items()})
-
-
-def rule_faults(survey: "Survey") -> list[Fault]:
-    """Everything that keeps the rules of a survey from being compiled; empty when they are sound."""
-    lexicon = _word_lists(survey)
-    cells = [(row, "pattern") for _, row in survey.lexicon.iterrows()]
-    cells += [(row, column) for _, row in survey.codes.iterrows() for column in ("pattern", "exclude")]
-    faults = [fault for row, column in cells for fault in _cell_faults(row, column, lexicon)]
-    return faults + list(_question_faults(survey))
 
 
 def find(rules: Iterable[Rule], folded: Folded) -> list[Found]:
@@ -134,13 +124,8 @@ def find(rules: Iterable[Rule], folded: Folded) -> list[Found]:
     list of Found
         In order of place, then of the codebook. A code is left out where a code below it was found in the same text.
     """
-    hits = [rule for rule in rules if rule.screen.search(folded.text)]
-    if not hits:
-        return []
     borders = clause_borders(folded.text)
-    found = [
-        (start, end, rule, number) for rule in hits for start, end, number in _places(rule, folded.text, borders)
-    ]
+    found = [(start, end, rule, number) for rule in rules for start, end, number in _places(rule, folded.text, borders)]
     implied = {ancestor for _, _, rule, _ in found for ancestor in rule.ancestors}
     kept = [
         Found(*folded.span(start, end), rule.code, number)
@@ -152,8 +137,10 @@ def find(rules: Iterable[Rule], folded: Folded) -> list[Found]:
 
 def _places(rule: Rule, text: str, borders: list[tuple[int, int]]) -> Iterator[tuple[int, int, int]]:
     """Start, end and pattern of each place that a rule finds and nothing takes back."""
+    if not (places := _longest(rule, text)):
+        return
     taken_back = [match.span() for pattern in rule.excludes for match in pattern.finditer(text)]
-    for start, end, number in _longest(rule, text):
+    for start, end, number in places:
         scope = clause(text, borders, start, end)
         excluded = any(
             (low < end and high > start) or (scope[0] <= low and high <= scope[1]) for low, high in taken_back
@@ -163,7 +150,7 @@ def _places(rule: Rule, text: str, borders: list[tuple[int, int]]) -> Iterator[t
 
 
 def _longest(rule: Rule, text: str) -> list[tuple[int, int, int]]:
-    """Matches of a rule that overlap no longer one, the earlier pattern first among equals."""
+    """Matches of a rule that overlap no longer one, in order of place; the earlier pattern first among equals."""
     matches = [
         (*match.span(), number)
         for number, pattern in enumerate(rule.patterns, start=1)
@@ -171,57 +158,49 @@ def _longest(rule: Rule, text: str) -> list[tuple[int, int, int]]:
         if match.end() > match.start()
     ]
     kept: list[tuple[int, int, int]] = []
-    for start, end, number in sorted(matches, key=lambda match: (match[0] - match[1], match[0], match[2])):
-        if all(end <= low or start >= high for low, high, _ in kept):
-            kept.append((start, end, number))
+    for match in sorted(matches, key=lambda match: (match[0] - match[1], match[0], match[2])):
+        place = bisect_left(kept, match)
+        free_before = place == 0 or kept[place - 1][1] <= match[0]
+        free_after = place == len(kept) or kept[place][0] >= match[1]
+        if free_before and free_after:
+            kept.insert(place, match)
     return kept
 
 
-def _rule(
-    code: str, ancestors: tuple[str, ...], patterns: list[str], excludes: list[str], lexicon: Mapping[str, str]
-) -> Rule:
-    compiled = tuple(_compile(pattern, lexicon) for pattern in patterns)
-    # Numbered groups and flags mean something else in a joined pattern: such a rule is not screened.
-    plain = all(pattern.groups == 0 and pattern.flags == re.UNICODE for pattern in compiled)
-    screen = re.compile("|".join(f"(?:{pattern.pattern})" for pattern in compiled) if plain else "")
-    return Rule(code, ancestors, compiled, tuple(_compile(pattern, lexicon) for pattern in excludes), screen)
-
-
-def _compile(pattern: str, lexicon: Mapping[str, str]) -> re.Pattern:
-    """Compile a pattern whose word lists are put in; upper-case letters in it match lower-case text."""
-    full = fold_pattern(_expand(pattern, lexicon))
-    return re.compile(f"(?i:{full})" if re.search(r"(?<!\\)[A-Z]", full) else full)
-
-
-def _expand(pattern: str, lexicon: Mapping[str, str], within: tuple[str, ...] = ()) -> str:
-    """Put word lists in the places of their names; KeyError for an unknown name, or one inside itself."""
-
-    def words(found: re.Match) -> str:
-        if found[1] in within:
-            raise KeyError(found[1])
-        return f"(?:{_expand(lexicon[found[1]], lexicon, (*within, found[1]))})"
-
-    return _MACRO.sub(words, pattern)
-
-
-def _cell_faults(row: "pd.Series", column: str, lexicon: Mapping[str, str]) -> Iterator[Fault]:
-    """Faults of each line of a cell."""
-    for pattern in _lines(row[column]):
+def _compiled(row: "pd.Series", column: str, words: Mapping[str, str]) -> tuple[tuple[re.Pattern, ...], list[Fault]]:
+    """The patterns of a cell, one a line, and the faults of the lines that are none."""
+    patterns, faults = [], []
+    for line in _lines(row[column]):
+        expanded = expand_pattern(line, words)
+        fault = _word_list_fault(line, expanded, words)
         try:
-            matches_nothing = _compile(pattern, lexicon).search("") is not None
-        except KeyError as error:
-            allowed = ", ".join(sorted(lexicon)) or "none, there is no lexicon.csv"
-            yield Fault(
-                row["file"], f"word list {{{error.args[0]}}} in {pattern!r}", f"word lists {allowed}", row["row"], column
-            )
+            pattern = _compile(expanded)
         except re.error as error:
-            yield Fault(row["file"], f"{pattern!r}: {error}", "a regular expression", row["row"], column)
+            fault = fault or (f"{line!r}: {error}", "a regular expression")
         else:
-            if matches_nothing:
-                yield Fault(
-                    row["file"], f"{pattern!r}, which matches empty text", "a pattern of at least one character",
-                    row["row"], column,
-                )  # fmt: skip
+            if pattern.search(""):
+                fault = fault or (f"{line!r}, which matches empty text", "a pattern of at least one character")
+            patterns.append(pattern)
+        if fault:
+            faults.append(Fault(row["file"], *fault, row["row"], column))
+    return tuple(patterns), faults
+
+
+def _compile(expanded: str) -> re.Pattern:
+    """Compile a pattern whose word lists are put in; upper-case letters in it match lower-case text."""
+    folded = fold_pattern(expanded)
+    return re.compile(f"(?i:{folded})" if re.search(r"(?<!\\)[A-Z]", folded) else folded)
+
+
+def _word_list_fault(line: str, expanded: str, words: Mapping[str, str]) -> tuple[str, str] | None:
+    """What was found and what is allowed where a name of a word list could not be replaced."""
+    left = list(dict.fromkeys(WORD_LIST.findall(expanded)))
+    if not left:
+        return None
+    ring = " inside itself" if left[0] in words else ""
+    allowed = "word lists that do not name each other in a ring" if ring else f"word lists {', '.join(sorted(words))}"
+    names = ", ".join(f"{{{name}}}" for name in left)
+    return f"word list {names}{ring} in {line!r}", allowed if words else "none, there is no lexicon.csv"
 
 
 def _question_faults(survey: "Survey") -> Iterator[Fault]:
@@ -233,10 +212,6 @@ def _question_faults(survey: "Survey") -> Iterator[Fault]:
             if kind != "text":
                 found = f"question {question!r} of type {kind}" if kind else f"unknown question {question!r}"
                 yield Fault("survey.toml", found, "questions of type text", column=f"schemes.{scheme.name}.questions")
-
-
-def _word_lists(survey: "Survey") -> dict[str, str]:
-    return {name: "|".join(_lines(pattern)) for name, pattern in survey.lexicon["pattern"].items()}
 
 
 def _ancestors(code: str, parents: Mapping[str, str]) -> tuple[str, ...]:

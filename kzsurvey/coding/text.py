@@ -1,14 +1,21 @@
-"""Text as the rules see it - simplified, NFKC-folded, lower-case - with a way back to every character of the original."""
+"""Text as rules see it - simplified, NFKC-folded, lower-case - with a way back to every character of the original."""
 
 import re
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from opencc import OpenCC
 
 # A comma of enumeration joins what one verb governs (不缺资金、人手), so it ends no clause. 不过 inside 忙不过来,
 # 不过是 and 不过如此 is no conjunction, nor is 但 inside 不但 and 但凡.
-_BORDER = re.compile(r"[。!?;,\s…]+|\.(?!\d)|(?<!不)但(?!凡)是?|(?<![得忙管顾跑干做])不过(?![来是去如问])|可是|然而|只是(?=[^因为])")
+_BORDER = re.compile(
+    r"[。!?;,\s…]+|\.(?!\d)|(?<!不)但(?!凡)是?|(?<![得忙管顾跑干做])不过(?![来是去如问])|可是|然而|只是(?=[^因为])"
+)
 
 
 @dataclass(frozen=True)
@@ -64,12 +71,11 @@ def fold(texts: Iterable[str]) -> list[Folded]:
     '㎡'
     """
     texts = list(texts)
-    becomes = _character_map(set().union(*texts))
+    becomes = {character: _fold_character(character) for character in set().union(*texts)}
     table = {ord(character): folded for character, folded in becomes.items()}
     odd = {character for character, folded in becomes.items() if len(folded) != 1 or unicodedata.combining(character)}
     return [
-        Folded(text, text.translate(table)) if odd.isdisjoint(text) else _fold_with_map(text, becomes)
-        for text in texts
+        Folded(text, text.translate(table)) if odd.isdisjoint(text) else _fold_with_map(text, becomes) for text in texts
     ]
 
 
@@ -81,8 +87,8 @@ def fold_pattern(pattern: str) -> str:
     >>> fold_pattern("人手(不夠|ＯＫ，)")
     '人手(不够|ok,)'
     """
-    becomes = _character_map({character for character in pattern if not character.isascii()})
-    return "".join(_literal(becomes[character]) if character in becomes else character for character in pattern)
+    folded = {ord(one): _literal(_fold_character(one)) for one in set(pattern) if not one.isascii()}
+    return pattern.translate(folded)
 
 
 def clause(text: str, borders: list[tuple[int, int]], start: int, end: int) -> tuple[int, int]:
@@ -110,21 +116,27 @@ def clause_borders(text: str) -> list[tuple[int, int]]:
     return [match.span() for match in _BORDER.finditer(text)]
 
 
-def _character_map(characters: set[str]) -> dict[str, str]:
-    """What each character becomes by itself; characters one cannot see become nothing."""
+@cache
+def _fold_character(character: str) -> str:
+    """What a character becomes by itself; a character that one cannot see becomes nothing."""
+    if unicodedata.category(character) == "Cf":
+        return ""
+    return _converter().convert(unicodedata.normalize("NFKC", character)).lower()
+
+
+@cache
+def _converter() -> "OpenCC":
+    """Traditional to simplified Chinese; slow to load, hence once."""
     from opencc import OpenCC
 
-    visible = sorted(character for character in characters if unicodedata.category(character) != "Cf")
-    convert = OpenCC("t2s").convert
-    folded = {character: convert(unicodedata.normalize("NFKC", character)).lower() for character in visible}
-    return {character: folded.get(character, "") for character in characters}
+    return OpenCC("t2s")
 
 
 def _fold_with_map(text: str, becomes: dict[str, str]) -> Folded:
     """Fold letter by letter, each with its combining marks, and note where each result came from."""
     pieces, starts, ends = [], [], []
     for start, end in _letters(text):
-        folded = becomes[text[start]] if end == start + 1 else _fold_letter(text[start:end], becomes)
+        folded = becomes[text[start]] if end == start + 1 else _fold_letter(text[start:end])
         pieces.append(folded)
         starts += [start] * len(folded)
         ends += [end] * len(folded)
@@ -140,9 +152,9 @@ def _letters(text: str) -> Iterable[tuple[int, int]]:
             start = place
 
 
-def _fold_letter(letter: str, becomes: dict[str, str]) -> str:
+def _fold_letter(letter: str) -> str:
     composed = unicodedata.normalize("NFKC", letter)
-    return "".join(becomes.get(character, character.lower()) for character in composed)
+    return "".join(_fold_character(character) for character in composed)
 
 
 def _literal(folded: str) -> str:

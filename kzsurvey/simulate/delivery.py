@@ -105,7 +105,7 @@ def _spoiled(
     sheet = as_written(told, labels, survey)
     asked = told[[f"{question}__missing" for question in sheet]].astype("str") != "not_asked"
     asked.columns = sheet.columns
-    sheet, planted = spoil_cells(sheet, told, survey, plan, generator)
+    sheet, planted = spoil_cells(sheet, told, teams, survey, plan, generator)
     if "skip" in plan.mess:
         sheet, found = fill_not_asked(sheet, asked, teams, plan.mess["skip"], generator)
         planted += found

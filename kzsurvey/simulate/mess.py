@@ -14,6 +14,7 @@ from kzsurvey.simulate.answers import as_written
 from kzsurvey.simulate.distributions import clock, minutes
 from kzsurvey.simulate.invented import identity_number, phone_number
 from kzsurvey.simulate.plan import FILE, Plan
+from kzsurvey.simulate.written import can_write
 from kzsurvey.survey import Survey, compile_expression
 
 NUMBERS = ("integer", "decimal")
@@ -273,6 +274,7 @@ SUITED: dict[str, tuple[str, ...]] = {
 def spoil_cells(
     sheet: pd.DataFrame,
     truth: pd.DataFrame,
+    teams: pd.Series,
     survey: Survey,
     plan: Plan,
     generator: np.random.Generator,
@@ -283,6 +285,8 @@ def spoil_cells(
     ----------
     sheet : DataFrame, one row per interview, text as it should be written
     truth : DataFrame, one row per interview, typed
+    teams : Series of str
+        File of each interview.
     survey : Survey
     plan : Plan
         ``mess``: per kind a ``share`` of the answers it can befall, or a ``count``; ``questions`` and ``where``
@@ -295,7 +299,7 @@ def spoil_cells(
     planted : list of Planted
     """
     sheet, planted = sheet.copy(), []
-    free = sheet != ""
+    free, files = sheet != "", {team.file: team for team in plan.files}
     spelt = plan.spellings.groupby(["kind", "question", "name"])["written"].agg(list).to_dict()
     plain = as_written(truth, pd.Series("", index=truth.index, dtype="str"), survey)
     for kind, setting in plan.mess.items():
@@ -309,7 +313,7 @@ def spoil_cells(
             before = sheet.at[line, question]
             cell = Cell(before, question, survey.questions.loc[question], truth.loc[line], spelt, survey, setting)
             change = CELLS[kind](cell, generator)
-            if change is None or change[0] == before:
+            if change is None or change[0] == before or not can_write(change[0], files[teams[line]]):
                 continue
             sheet.at[line, question], free.at[line, question] = change[0], False
             true = plain.at[line, question]

@@ -5,6 +5,7 @@ import io
 import re
 import unicodedata
 import zipfile
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -70,12 +71,26 @@ def in_characters(texts: list[str], team: Written) -> list[str]:
     return texts
 
 
-def _traditional(texts: list[str], encoding: str) -> list[str]:
-    """Traditional characters; of several forms of one character the first that the encoding holds."""
+@lru_cache(maxsize=None)
+def can_write(text: str, team: Written) -> bool:
+    """Whether the team's encoding has all characters of a text, in the form in which the team writes them."""
+    try:
+        in_characters([text], team)
+    except DefinitionError:
+        return False
+    return True
+
+
+@lru_cache(maxsize=None)
+def _converters() -> tuple:
     from opencc import OpenCC
 
-    converters = [OpenCC(variant) for variant in _VARIANTS]
-    forms = [[converter.convert(text) for text in texts] for converter in converters]
+    return tuple(OpenCC(variant) for variant in _VARIANTS)
+
+
+def _traditional(texts: list[str], encoding: str) -> list[str]:
+    """Traditional characters; of several forms of one character the first that the encoding holds."""
+    forms = [[converter.convert(text) for text in texts] for converter in _converters()]
     return [
         "".join(_held(signs, encoding) for signs in _aligned(versions, text))
         for text, *versions in zip(texts, *forms, strict=True)

@@ -70,15 +70,38 @@ def optional_sheet(path: Path) -> Sheet:
     return read_csv_sheet(path) if path.exists() else Sheet(path.name)
 
 
-def expand_pattern(pattern: str, words: Mapping[str, str]) -> str:
-    """A pattern with ``{name}`` replaced by the word list of that name.
+def expand_pattern(pattern: str, words: Mapping[str, str], *, within: frozenset[str] = frozenset()) -> str:
+    """A pattern with ``{name}`` replaced by the word list of that name, and by the lists that it names in turn.
+
+    Parameters
+    ----------
+    pattern : str
+    words : mapping of name to word list
+        Lines of a list are alternatives.
+    within : frozenset of str
+        The lists this pattern is part of.
+
+    Returns
+    -------
+    str
+        What is left of ``{name}`` in it names no list, or a list inside itself.
 
     Examples
     --------
-    >>> expand_pattern("no {stock}", {"stock": "fish|meat"})
-    'no (?:fish|meat)'
+    >>> expand_pattern("no {stock}", {"stock": "fish|{meat}", "meat": "beef|lamb"})
+    'no (?:fish|(?:beef|lamb))'
+    >>> WORD_LIST.findall(expand_pattern("{fish} and {a}", {"a": "{b}", "b": "{a}"}))
+    ['fish', 'a']
     """
-    return WORD_LIST.sub(lambda match: f"(?:{words[match[1]]})" if match[1] in words else match[0], pattern)
+
+    def put_in(found: re.Match) -> str:
+        name = found[1]
+        if name not in words or name in within:
+            return found[0]
+        lines = "|".join(line.strip() for line in words[name].splitlines() if line.strip())
+        return f"(?:{expand_pattern(lines, words, within=within | {name})})"
+
+    return WORD_LIST.sub(put_in, pattern)
 
 
 def _record(
@@ -141,13 +164,14 @@ def _pattern_faults(sheet: Sheet, row: Row, words: Mapping[str, str]) -> list[Fa
     faults = []
     lines = [(column, line) for column in ("pattern", "exclude") for line in row[column].splitlines()]
     for column, line in lines:
-        for name in WORD_LIST.findall(line):
-            if name not in words:
-                allowed = (
-                    f"a name in lexicon.csv: {listed(words)}" if words else "a name in lexicon.csv, which is empty"
-                )
-                faults.append(sheet.fault(row, column, f"word list {{{name}}}", allowed, near(name, words)))
-        faults += _regex_faults(sheet, row, column, expand_pattern(line, words))
+        expanded = expand_pattern(line, words)
+        for name in dict.fromkeys(WORD_LIST.findall(expanded)):
+            found, hint = f"word list {{{name}}}", near(name, words)
+            allowed = f"a name in lexicon.csv: {listed(words)}" if words else "a name in lexicon.csv, which is empty"
+            if name in words:
+                found, allowed, hint = f"{found} inside itself", "word lists that do not name each other in a ring", ""
+            faults.append(sheet.fault(row, column, found, allowed, hint))
+        faults += _regex_faults(sheet, row, column, expanded)
     return faults
 
 

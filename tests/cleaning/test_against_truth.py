@@ -51,7 +51,7 @@ def classed(planted, issues, cleaned):
 
 @pytest.fixture(scope="module")
 def wrong(planted, issues):
-    """Issues at places where nothing was planted; a finding about a whole interview may stand for any of its answers."""
+    """Issues at places where nothing was planted; a finding about a whole interview may stand for any answer in it."""
     rows = set(planted[["file", "row"]].itertuples(index=False, name=None))
     cells = set(planted[PLACE].itertuples(index=False, name=None))
     unknown = [

@@ -16,7 +16,10 @@ QUESTIONS = [
     {"type": "text", "name": "why"},
     {"type": "integer", "name": "age"},
 ]
-FILE = "id,person,phone,belief,why,age\n1,Ｒ００７ ,13800138000,x,王小明说13800138000,1\n2,r007,,y,好,13800138000\n3,拒答,,,,\n"
+FILE = (
+    "id,person,phone,belief,why,age\n1,Ｒ００７ ,13800138000,x,王小明说13800138000,1\n"
+    "2,r007,,y,好,13800138000\n3,拒答,,,,\n"
+)
 
 
 def test_people_are_pseudonyms_and_other_identifiers_are_empty(make):
@@ -33,7 +36,7 @@ def test_no_table_holds_what_was_taken_out(make):
     interviews, issues = clean(answers, survey)
     for table in (answers, interviews, issues):
         text = table.to_csv()
-        assert "13800138000" not in text and "王小明" not in text and "R007" not in text.upper()
+        assert [secret for secret in ("13800138000", "王小明", "R007", "r007") if secret in text] == []
     assert issues.loc[issues["kind"] == "personal_data", "before"].unique().tolist() == ["[withheld]"]
 
 
@@ -48,14 +51,14 @@ def test_a_damaged_answer_that_named_somebody_is_not_kept_in_its_damaged_form(ma
     exact = "我叫王建国。".encode("gb18030").decode("latin-1")
     file = f"id,person,phone,belief,why,age\n1,,,,{broken},1\n2,,,,{exact},2\n"
     first, second = read_answers(make(QUESTIONS, {"a.csv": file}))["why"]
-    assert "13800138000" not in first and first == "\ufffd" * 4
+    assert first == "\ufffd" * 4
     assert second == "我叫[姓名]。"
 
 
 def test_a_pseudonym_depends_on_the_key_and_on_the_part_played():
     key = b"0123456789abcdef"
     made = pseudonym("R7", part="respondent", key=key)
-    assert len(made) == 12 and made.isalnum()
+    assert len(made) == 12
     assert made != pseudonym("R7", part="interviewer", key=key) != pseudonym("R7", part="interviewer", key=key[::-1])
 
 
@@ -72,7 +75,8 @@ def test_a_key_is_made_once_outside_the_project_and_only_the_user_can_read_it(mo
     monkeypatch.delenv("KZ_KEY", raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
     first = read_key()
-    assert len(first) == 64 and read_key() == first
+    assert len(first) == 64
+    assert read_key() == first
     assert key_file().is_relative_to(tmp_path)
     assert stat.S_IMODE(key_file().stat().st_mode) == 0o600
 

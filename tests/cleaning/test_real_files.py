@@ -41,7 +41,8 @@ def test_the_export_of_a_survey_site_is_read_by_the_labels_of_its_questions(make
     questions = [
         {"type": f"select_{kind} q{number}", "name": f"q{number}", "label::中文": label}
         for number, kind, label in (
-            (6, "one", "手机部数"), (7, "one", "手机价格"), (8, "one", "性别"), (9, "one", "年龄"), (10, "one", "月收入"),
+            (6, "one", "手机部数"), (7, "one", "手机价格"), (8, "one", "性别"), (9, "one", "年龄"),
+            (10, "one", "月收入"),
             (11, "multiple", "兴趣爱好"), (12, "one", "爱好投入占收入比重"), (13, "multiple", "关注资讯"),
         )
     ]  # fmt: skip
@@ -89,7 +90,7 @@ def test_the_export_of_a_phone_survey_with_headers_changed_by_r(make):
         {"type": "select_multiple sources", "name": "water_sources"},
     ]
     choices = [{"list_name": "sources", "name": name, "label::中文": name, "label::English": name} for name in sources]
-    interview = 'start = "start"\nend = "end"\nshortest_minutes = 10'
+    interview = 'start = "start"\nend = "end"\nshortest_minutes = 25'
     survey = make(questions, {"a.csv": "id,start\n1,\n"}, choices=choices, interview=interview)
     survey = pointed(replace(survey, ignored_columns=("*",)), path, columns={"X_uuid": "id"})
     interviews, issues = clean(read_answers(survey), survey)

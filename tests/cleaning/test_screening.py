@@ -90,4 +90,5 @@ def test_extra_names_and_words_to_keep_come_from_the_survey():
 
 def test_check_digits():
     assert identity_check("65300120990101001") in "0123456789X"
-    assert luhn("79927398713") and not luhn("79927398710")
+    assert luhn("79927398713")
+    assert not luhn("79927398710")

@@ -1,5 +1,6 @@
 """A small survey of orchards, built: what every test of the reports starts from."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import pandas as pd
@@ -7,6 +8,7 @@ import pytest
 
 from kzsurvey import tables
 from kzsurvey.reporting import open_report
+from kzsurvey.reporting.kernels import kernels
 from kzsurvey.survey import read_survey
 
 SETTINGS = """
@@ -95,3 +97,16 @@ def notebook():
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def execute():
+    """One process to fork kernels from for all tests: importing everything takes longer than any of them."""
+    with kernels() as execute:
+        yield execute
+
+
+@pytest.fixture
+def warm(execute, monkeypatch):
+    """Reports are made with kernels that are ready."""
+    monkeypatch.setattr("kzsurvey.reporting.notebooks.kernels", lambda: nullcontext(execute))

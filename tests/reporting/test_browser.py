@@ -38,7 +38,7 @@ def browser():
 
 
 @pytest.fixture
-def pages(built, tmp_path, notebook):
+def pages(built, tmp_path, notebook, warm):
     text = "## 一\n\n$\\sum_i w_i$\n\n## 二\n\n" + "很长的一段话，" * 40
     notebook(
         tmp_path / "notebooks" / "page.ipynb", ("code", CELLS), ("zh", text), ("en", "## A\n\n## B"), ("code", SHOW)

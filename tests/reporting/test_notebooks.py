@@ -54,7 +54,7 @@ def test_a_report_is_made_for_each_language_and_again_with_the_same_bytes(built,
     assert hashes(built.report_folder) == first
 
 
-def test_the_numbers_beside_a_report_are_those_in_it(built, page):
+def test_the_numbers_beside_a_report_are_those_in_it(built, page, warm):
     path = run_notebooks(built, languages=["en"], progress=quiet)[0]
     numbers = json.loads(path.with_name("numbers.json").read_text(encoding="utf-8"))
     outputs = numbers["notebooks"]["page"]
@@ -64,7 +64,7 @@ def test_the_numbers_beside_a_report_are_those_in_it(built, page):
     assert numbers["simulated"] is True
 
 
-def test_the_manifest_says_what_the_report_was_made_from(built, page):
+def test_the_manifest_says_what_the_report_was_made_from(built, page, warm):
     path = run_notebooks(built, languages=["en"], progress=quiet)[0]
     manifest = json.loads(path.with_name("manifest.json").read_text(encoding="utf-8"))
     assert manifest["inputs"]["notebooks"] == {"page.ipynb": hashlib.sha256(page.read_bytes()).hexdigest()}
@@ -73,14 +73,14 @@ def test_the_manifest_says_what_the_report_was_made_from(built, page):
     assert manifest["made_with"]["kzsurvey"]
 
 
-def test_an_error_names_notebook_language_and_cell_and_nothing_is_written(built, page, notebook):
+def test_an_error_names_notebook_language_and_cell_and_nothing_is_written(built, page, warm, notebook):
     notebook(page.with_name("wrong.ipynb"), ("code", OPEN), ("md", "text"), ("code", "1 / 0"))
     with pytest.raises(ReportError, match=r"wrong.ipynb \(en\), cell 3: found ZeroDivisionError: division by zero"):
         run_notebooks(built, languages=["en"], progress=quiet)
     assert not built.report_folder.exists()
 
 
-def test_a_fault_of_the_researcher_keeps_its_own_words(built, page, notebook):
+def test_a_fault_of_the_researcher_keeps_its_own_words(built, page, warm, notebook):
     notebook(page.with_name("wrong.ipynb"), ("code", OPEN), ("code", "report.processed('terms')"))
     several = "from kzsurvey.errors import *; raise DesignError([Fault('a', 'x', 'y'), Fault('b', 'z')])"
     notebook(page.with_name("worse.ipynb"), ("code", several))
@@ -92,7 +92,7 @@ def test_a_fault_of_the_researcher_keeps_its_own_words(built, page, notebook):
     assert told[1:] == [f"worse.ipynb (en), cell 1, {rest}" for rest in ("a: found x; allowed: y", "b: found z")]
 
 
-def test_a_kernel_that_dies_is_told_in_one_sentence(built, page, notebook):
+def test_a_kernel_that_dies_is_told_in_one_sentence(built, page, warm, notebook):
     notebook(page, ("code", "import os; os._exit(3)"))
     with pytest.raises(ReportError, match=r"page.ipynb \(en\): found a kernel that ended before the notebook did"):
         run_notebooks(built, languages=["en"], progress=quiet)
@@ -122,7 +122,7 @@ def test_a_folder_without_notebooks_and_no_folder_are_refused(built, tmp_path):
 
 
 @pytest.mark.parametrize("text", ["not json", '{"cells": 3}', "[]"])
-def test_a_file_that_is_no_notebook_is_refused(built, page, text):
+def test_a_file_that_is_no_notebook_is_refused(built, page, warm, text):
     page.write_text(text, encoding="utf-8")
     with pytest.raises(ReportError, match=r"page.ipynb: found no notebook"):
         run_notebooks(built, languages=["en"], progress=quiet)
@@ -151,11 +151,10 @@ def test_forked_and_fresh_kernels_give_the_same(page, forked, tmp_path):
     assert (language, folder, preloaded) == ("zh", str(tmp_path), forked)
 
 
-def test_each_notebook_has_a_process_of_its_own(page, tmp_path):
+def test_each_notebook_has_a_process_of_its_own(page, tmp_path, execute):
     notebook = read_notebook(page)
     notebook.cells = notebook.cells[:1]
     notebook.cells[0].source = "first = 'left' in globals()\nleft = 1\nfirst"
-    with kernels() as execute:
-        for _ in range(2):
-            execute(notebook, Path(tmp_path), {})
-            assert notebook.cells[0].outputs[0].data["text/plain"] == "False"
+    for _ in range(2):
+        execute(notebook, Path(tmp_path), {})
+        assert notebook.cells[0].outputs[0].data["text/plain"] == "False"

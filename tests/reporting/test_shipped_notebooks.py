@@ -79,7 +79,7 @@ def test_a_survey_is_named_only_where_it_is_opened(notebook):
     assert not re.search("克孜勒苏|克州|Kizilsu", text)
 
 
-def test_they_serve_a_survey_without_codebook_measures_models_and_frame(definition):
+def test_they_serve_a_survey_without_codebook_measures_models_and_frame(definition, warm):
     rows = [f"i{number},{'hill' if number % 3 else 'river'},{30 + number},\n" for number in range(30)]
     (definition / "delivered" / "answers.csv").write_text("interview_id,place,hours,open_problems\n" + "".join(rows))
     (definition / "codes.csv").unlink()
