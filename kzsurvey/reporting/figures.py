@@ -17,7 +17,7 @@ from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from kzsurvey.errors import Fault, ReportError
 from kzsurvey.reporting.fonts import chinese_font
@@ -104,14 +104,14 @@ def dots(figure: Figure, data: pd.DataFrame, report: "Report", *, format: str, a
     """Estimates with their intervals, a row per label, a marker per group."""
     axes = figure.subplots()
     labels = list(dict.fromkeys(data["label"]))
-    groups = list(dict.fromkeys(data["group"])) if "group" in data else [None]
+    groups = list(dict.fromkeys(data.loc[data["estimate"].notna(), "group"])) if "group" in data else [None]
     for number, group in enumerate(groups):
         part = data if group is None else data[data["group"] == group]
         shift = 0.0 if len(groups) == 1 else (number - (len(groups) - 1) / 2) * 0.62 / len(groups)
         place = np.array([labels.index(label) for label in part["label"]], dtype=float) + shift
         _points(axes, part, place, number, group)
     if len(groups) > 1:
-        _legend(axes, len(groups))
+        _legend(axes, groups)
     if format.startswith("percent"):
         axes.set_xlim(left=min(0.0, axes.get_xlim()[0]) if (data["estimate"] < 0).any() else 0.0)
     _rows(axes, labels)
@@ -165,7 +165,7 @@ def parts(figure: Figure, data: pd.DataFrame, report: "Report", *, format: str, 
                 )
         left = left + np.nan_to_num(width)
     axes.set_xlim(0, 1)
-    _legend(axes, len(names))
+    _legend(axes, names)
     _rows(axes, list(data["label"]))
     _values(axes, format, axis)
 
@@ -186,7 +186,8 @@ def _by_rows(data: pd.DataFrame) -> float:
     """Height of a figure with a row per label, higher where labels need several lines or rows hold several groups."""
     lines = max((_wrapped(str(label)).count("\n") + 1 for label in data["label"]), default=1)
     groups = data["group"].nunique() if "group" in data else 1
-    return MARGIN + ROW * max(data["label"].nunique(), 2) * max(1.0, 0.6 * lines, 0.5 * groups)
+    legend = 0.0 if groups == 1 else 0.19 * -(-groups // _columns(list(data["group"].unique())))
+    return MARGIN + legend + ROW * max(data["label"].nunique(), 2) * max(1.0, 0.6 * lines, 0.5 * groups)
 
 
 def _by_panels(data: pd.DataFrame) -> float:
@@ -227,14 +228,20 @@ def _rows(axes: Axes, labels: Sequence[str]) -> None:
 def _values(axes: Axes, format: str, axis: str) -> None:
     largest = max(abs(end) for end in axes.get_xlim())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: shown(value, format, beside=largest)))
+    axes.xaxis.set_major_locator(MaxNLocator(8, steps=[1, 2, 5, 10]))  # steps that one more digit writes exactly
     axes.grid(axis="x", color=LINE, linewidth=0.6)
     axes.set_xlabel(axis)
 
 
-def _legend(axes: Axes, entries: int) -> None:
-    axes.legend(
-        loc="lower left", bbox_to_anchor=(0, 1.0), ncols=min(entries, 4), frameon=False, borderaxespad=0.2, fontsize=8.5
-    )
+def _legend(axes: Axes, names: Sequence[str]) -> None:
+    """What the markers or shades mean, above the axes, in as many columns as the figure is wide enough for."""
+    axes.figure.legend(loc="outside upper left", ncols=_columns(names), frameon=False, fontsize=8.5)
+
+
+def _columns(names: Sequence[str]) -> int:
+    """Columns of a legend: its widest name and marker fit as often into the width of the figure."""
+    widest = max(sum(map(_width, str(name))) for name in names)
+    return max(1, min(len(names), int(WIDTH / (0.07 * widest + 0.6))))
 
 
 def _sign(figure: Figure, report: "Report", n: int | None) -> None:

@@ -5,7 +5,7 @@ import io
 import re
 import unicodedata
 import zipfile
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -71,7 +71,7 @@ def in_characters(texts: list[str], team: Written) -> list[str]:
     return texts
 
 
-@lru_cache(maxsize=None)
+@cache
 def can_write(text: str, team: Written) -> bool:
     """Whether the team's encoding has all characters of a text, in the form in which the team writes them."""
     try:
@@ -81,7 +81,7 @@ def can_write(text: str, team: Written) -> bool:
     return True
 
 
-@lru_cache(maxsize=None)
+@cache
 def _converters() -> tuple:
     from opencc import OpenCC
 
