@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -56,21 +56,30 @@ def set_up(lock: str) -> None:
     if PYTHON.exists() and stamp.exists() and stamp.read_text() == wanted:
         return
     print(f"setting up .venv from {lock} (once, a minute or two) ...", flush=True)
-    uv = shutil.which("uv")
     if not PYTHON.exists():
-        bare = ["--without-pip"] if uv else []
-        subprocess.run([sys.executable, "-m", "venv", *bare, str(VENV)], check=True, env=environment())
-    for step in (["--require-hashes", "-r", lock], ["--no-build-isolation", "--no-deps", "-e", "."]):
-        subprocess.run([*installer(uv), *step], check=True, cwd=ROOT, env=environment())
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(VENV)], check=True, env=environment())
+    try:
+        install(with_uv, lock)
+    except (OSError, subprocess.CalledProcessError):  # no uv here, or one that cannot reach the packages
+        install(with_pip, lock)
     stamp.write_text(wanted)
 
 
-def installer(uv: str | None) -> list[str]:
-    """`uv pip install` where uv works, else pip, which needs no more than Python."""
-    if uv:
-        return [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(PYTHON)]
+def install(installer: Callable[[], list[str]], lock: str) -> None:
+    """Install the locked packages, each checked by its hash, then this project as it stands."""
+    for step in (["--require-hashes", "-r", lock], ["--no-build-isolation", "--no-deps", "-e", "."]):
+        subprocess.run([*installer(), *step], check=True, cwd=ROOT, env=environment())
+
+
+def with_uv() -> list[str]:
+    """The command of uv, which installs in seconds; OSError where there is none."""
+    return ["uv", "pip", "install", "--quiet", "--compile-bytecode", "--python", str(PYTHON)]
+
+
+def with_pip() -> list[str]:
+    """The command of pip, which needs no more than Python."""
     if subprocess.run([str(PYTHON), "-m", "pip", "--version"], capture_output=True, check=False).returncode:
-        subprocess.run([str(PYTHON), "-m", "ensurepip", "--default-pip"], check=True)
+        subprocess.run([str(PYTHON), "-m", "ensurepip", "--default-pip"], check=True, capture_output=True)
     return [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
 
 
