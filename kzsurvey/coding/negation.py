@@ -99,10 +99,8 @@ def _odd_negations(before: str) -> bool:
 
 
 def _framed(before: str, after: str) -> bool:
-    """Denied by words around it: 没有…的问题; when that is gone too (没有…的问题不存在), the two denials cancel."""
-    return bool(
-        _FRAME_BEFORE.search(_without_false_cues(before)) and _FRAME_AFTER.match(after) and not _AFTER.match(after)
-    )
+    """Denied by words on both sides: 没有大家担心的…的问题."""
+    return bool(_FRAME_BEFORE.search(_without_false_cues(before)) and _FRAME_AFTER.match(after))
 
 
 def _gone(before: str, after: str, next_clause: str, sentence: str) -> bool:

@@ -76,7 +76,8 @@ def score(
     Raises
     ------
     DesignError
-        Items in words without an order; a reversed item that is none of the items; no range to reverse by.
+        Items in words without an order; a reversed item that is none of the items; no range to reverse by; answers
+        outside the range.
 
     Examples
     --------
@@ -303,9 +304,28 @@ def _keyed(items: pd.DataFrame, reverse: Sequence[str], low: float | None, high:
     if len(reverse) and (pd.isna(low) or pd.isna(high)):
         raise DesignError(Fault("measures.csv", "a reversed item without low and high", "the range of an item"))
     numbers = pd.DataFrame({name: numbers_of(items[name]) for name in items})
+    fail_if(_range_faults(numbers, low, high), DesignError)
     for name in reverse:
         numbers[name] = low + high - numbers[name]
     return numbers
+
+
+def _range_faults(numbers: pd.DataFrame, low: float | None, high: float | None) -> list[Fault]:
+    """Items with answers outside the range of the scale: a coded "don't know" would be scored as an opinion."""
+    lowest = -np.inf if pd.isna(low) else low
+    highest = np.inf if pd.isna(high) else high
+    outside = numbers.lt(lowest) | numbers.gt(highest)
+    return [
+        Fault(
+            "measures.csv",
+            f"item {name} with answers outside the range: {', '.join(f'{value:g}' for value in sorted(set(wrong)))}",
+            f"{lowest:g} to {highest:g}",
+            column=name,
+            hint="name a coded \"don't know\" under [missing] in survey.toml",
+        )
+        for name in numbers
+        if len(wrong := numbers.loc[outside[name].fillna(False), name].astype(float))
+    ]
 
 
 def _item_faults(numbers: pd.DataFrame, values: np.ndarray) -> list[Fault]:

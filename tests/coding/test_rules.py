@@ -47,6 +47,11 @@ def test_words_between_characters_that_grow_keep_their_place(spans):
 def test_the_longest_of_overlapping_matches_counts(spans):
     rules = {"C1": {"pattern": "人手\n人手不够用\n手不够"}}
     assert spans("人手不够用", rules) == [("C1", "人手不够用")]
+    assert spans("人手不够用", {"C1": {"pattern": "人手不\n手不够用"}}) == [("C1", "手不够用")]
+
+
+def test_matches_that_touch_do_not_overlap(spans):
+    assert spans("缺人缺钱", {"C1": {"pattern": "缺人\n缺钱"}}) == [("C1", "缺人"), ("C1", "缺钱")]
 
 
 def test_among_equals_the_earlier_pattern_is_named(with_codes):
@@ -72,6 +77,10 @@ def test_overlapping_matches_of_two_codes_both_count(spans):
 )
 def test_an_exclude_takes_back_what_it_overlaps(spans, text, found):
     assert spans(text, {"C1": STAFF}) == found
+
+
+def test_an_exclude_over_a_comma_takes_back_what_it_overlaps(spans):
+    assert spans("缺人，但有钱", {"C1": {"pattern": "缺人", "exclude": "人，但有"}}) == []
 
 
 @pytest.mark.parametrize(("text", "count"), [("听说外地缺人", 0), ("听说外地热，缺人", 1), ("听说外地、村里缺人", 0)])
@@ -156,6 +165,11 @@ def test_a_pattern_that_cannot_work_is_named_with_its_place(with_codes, column, 
 def test_a_word_list_without_a_lexicon_is_named(with_codes):
     (fault,) = faults_of(with_codes({"C1": {"pattern": "{few}人"}}))
     assert (fault.file, fault.row, fault.allowed) == ("codes.csv", 2, "none, there is no lexicon.csv")
+
+
+def test_word_lists_that_name_each_other_in_a_ring_are_named(with_codes):
+    survey = with_codes({"C1": {"pattern": "{few}人"}}, lexicon={"few": "少|{short}", "short": "缺|{few}"})
+    assert [fault.file for fault in faults_of(survey)] == ["lexicon.csv", "lexicon.csv", "codes.csv"]
 
 
 def test_a_word_list_that_is_no_pattern_is_named_in_its_own_file(with_codes):

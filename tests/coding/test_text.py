@@ -121,3 +121,8 @@ def test_clauses_part_at_marks_and_contrasts(text, clauses):
 def test_a_match_over_a_comma_lies_in_both_clauses():
     text = "累,工资低,人少"
     assert clause(text, clause_borders(text), 4, 7) == (2, 8)
+
+
+def test_a_match_that_begins_with_a_contrast_lies_on_both_sides_of_it():
+    text = "累但是缺人"
+    assert clause(text, clause_borders(text), 1, 5) == (0, 5)

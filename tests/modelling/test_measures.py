@@ -105,3 +105,9 @@ def test_scales_without_a_reliability_are_refused(items, message):
 def test_two_items_have_no_alpha_without_one_of_them():
     assert m.reliability(likert()[["a", "b"]]).items["alpha_if_dropped"].isna().all()
     assert "alpha" in m.reliability(likert()[["a", "b"]])._repr_html_()
+
+
+def test_an_answer_outside_the_range_of_a_scale_is_refused_not_scored():
+    items = pd.DataFrame({"a": [1, 5, 6], "b": [2, 0, 3]})
+    with pytest.raises(DesignError, match=r"(?s)2 faults.*column a.*range: 6.*1 to 5.*column b.*range: 0"):
+        m.score(items, reverse=["a"], low=1, high=5)
