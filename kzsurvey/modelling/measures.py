@@ -321,7 +321,7 @@ def _range_faults(numbers: pd.DataFrame, low: float | None, high: float | None) 
             f"item {name} with answers outside the range: {', '.join(f'{value:g}' for value in sorted(set(wrong)))}",
             f"{lowest:g} to {highest:g}",
             column=name,
-            hint="name a coded \"don't know\" under [missing] in survey.toml",
+            hint='name a coded "don\'t know" under [missing] in survey.toml',
         )
         for name in numbers
         if len(wrong := numbers.loc[outside[name].fillna(False), name].astype(float))
