@@ -23,6 +23,7 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 LOCKS = {"test": "requirements-test.lock", "lab": "requirements-lab.lock"}
 SURVEY = "data/raw/kizilsu"
+NOTEBOOKS = "/lab/tree/notebooks"
 
 
 def main(arguments: list[str]) -> int:
@@ -44,7 +45,13 @@ def command(job: str, arguments: list[str]) -> list[str]:
     jobs = {
         "main": ["-m", "kzsurvey", "run", SURVEY],
         "test": ["-m", "pytest", *arguments[1:]],
-        "lab": ["-m", "jupyterlab", "--notebook-dir", str(ROOT), "notebooks", *arguments[1:]],
+        "lab": [
+            "-m",
+            "jupyterlab",
+            f"--ServerApp.root_dir={ROOT}",
+            f"--LabApp.default_url={NOTEBOOKS}",
+            *arguments[1:],
+        ],
     }
     return [str(PYTHON), *jobs.get(job, ["-m", "kzsurvey", *arguments])]
 
