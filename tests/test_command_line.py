@@ -67,10 +67,10 @@ def test_a_code_whose_example_gets_another_code_is_a_fault(capsys, market):
     import pandas as pd
 
     codes = pd.read_csv(market / "codes.csv", dtype=str, keep_default_na=False)
-    codes.loc[0, "example"] = "xyzzy"
+    codes.loc[codes["code"] == "T1.1", "example"] = "没人来买东西"
     codes.to_csv(market / "codes.csv", index=False)
     said = fails(capsys, "check", market)
-    assert "codes.csv, row 2, column example" in said
+    assert "codes.csv, row 3, column example" in said
 
 
 def test_a_build_writes_the_six_tables_and_leaves_the_definition_alone(capsys, market, tmp_path):

@@ -86,9 +86,12 @@ def code_texts(texts: Iterable[str], rules: Rules, *, schemes: Iterable[str] | N
     'M4'
     """
     texts = list(texts)
-    wanted = [rule for name in (rules.schemes if schemes is None else schemes) for rule in rules.schemes[name]]
+    wanted = [rules.schemes[name] for name in (rules.schemes if schemes is None else schemes)]
     distinct = list(dict.fromkeys(texts))
-    found = dict(zip(distinct, (find(wanted, folded) for folded in fold(distinct)), strict=True))
+    found = {
+        text: sorted((one for scheme in wanted for one in find(scheme, folded)), key=lambda one: one[:2])
+        for text, folded in zip(distinct, fold(distinct), strict=True)
+    }
     return [found[text] for text in texts]
 
 

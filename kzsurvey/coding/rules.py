@@ -1,7 +1,7 @@
 """Rules of a codebook: patterns compiled once, all their faults named at once, and what they find in a text.
 
 Of the overlapping matches of one code the longest decides what the place says; if it is excluded or denied there, the
-place says nothing.
+place says nothing. Of the overlapping matches of several codes of one scheme the longest stands.
 """
 
 import re
@@ -112,27 +112,32 @@ def compile_rules(survey: "Survey") -> Rules:
 
 
 def find(rules: Iterable[Rule], folded: Folded) -> list[Found]:
-    """Find the codes of one text.
+    """Find the codes of one scheme in one text.
 
     Parameters
     ----------
     rules : iterable of Rule
+        Those of one scheme.
     folded : Folded
 
     Returns
     -------
     list of Found
-        In order of place, then of the codebook. A code is left out where a code below it was found in the same text.
+        In order of place, then of the codebook. A code is left out where a code below it was found in the same text,
+        and where a longer match of another code overlaps its own: who says more decides what the place says.
     """
     borders = clause_borders(folded.text)
     found = [(start, end, rule, number) for rule in rules for start, end, number in _places(rule, folded.text, borders)]
     implied = {ancestor for _, _, rule, _ in found for ancestor in rule.ancestors}
-    kept = [
-        Found(*folded.span(start, end), rule.code, number)
-        for start, end, rule, number in found
-        if rule.code not in implied
-    ]
-    return sorted(kept, key=lambda one: one[:2])
+    finest = [Found(start, end, rule.code, number) for start, end, rule, number in found if rule.code not in implied]
+    decided = [one for one in finest if not any(_overrules(other, one) for other in finest)]
+    return sorted((Found(*folded.span(*one[:2]), *one[2:]) for one in decided), key=lambda one: one[:2])
+
+
+def _overrules(other: Found, one: Found) -> bool:
+    """Whether a match of another code overlaps a match and is longer."""
+    overlap = other.start < one.end and one.start < other.end
+    return overlap and other.code != one.code and other.end - other.start > one.end - one.start
 
 
 def _places(rule: Rule, text: str, borders: list[tuple[int, int]]) -> Iterator[tuple[int, int, int]]:

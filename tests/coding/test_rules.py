@@ -59,7 +59,12 @@ def test_among_equals_the_earlier_pattern_is_named(with_codes):
     assert [one.number for one in code_texts(["缺人，缺钱"], rules)[0]] == [1, 2]
 
 
-def test_overlapping_matches_of_two_codes_both_count(spans):
+def test_of_overlapping_matches_of_two_codes_the_longer_stands(spans):
+    rules = {"C1": {"pattern": "考核多"}, "C2": {"pattern": "考核多了.项"}}
+    assert spans("考核多，今年考核多了十项", rules) == [("C1", "考核多"), ("C2", "考核多了十项")]
+
+
+def test_overlapping_matches_of_two_codes_both_count_when_they_are_of_one_length(spans):
     assert spans("人手工资都低", {"C1": {"pattern": "人手工资"}, "C2": {"pattern": "工资都低"}}) == [
         ("C1", "人手工资"),
         ("C2", "工资都低"),
