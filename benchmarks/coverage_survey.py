@@ -1,6 +1,6 @@
 """How often the 95 % intervals of a survey's declared models hold the truth of its simulation.
 
-    python benchmarks/coverage_survey.py [SURVEY] [--seeds 500] [--whole 20] [--interviews 500] [--first 1501] [--to FILE]
+    python benchmarks/coverage_survey.py [SURVEY] [--seeds 500] [--whole 20] [--interviews 500] [--first 1501] [--to F]
 
 ``--seeds`` surveys are drawn as they truly are and modelled; ``--whole`` of them also go the whole way: written as
 field teams write, read, cleaned, coded by rules, modelled. Prints coverage per term; ``--to`` writes it as CSV.

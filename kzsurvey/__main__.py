@@ -73,6 +73,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SurveyError as fault:
         print(f"kzsurvey: {fault}", file=sys.stderr)
         return 2
+    except OSError as fault:
+        if fault.filename is None:
+            raise
+        allowed = "a place that can be read and written"
+        print(f"kzsurvey: {fault.filename}: found {fault.strerror}; allowed: {allowed}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("kzsurvey: stopped; nothing half-written", file=sys.stderr)
         return 130
@@ -91,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     _command(commands, "check", check, survey=True)
     add = _command(commands, "simulate", simulate, survey=True)
     add.add_argument("--interviews", type=_at_least_one, default=500, metavar="N", help="how many (500)")
-    add.add_argument("--seed", type=int, default=1, metavar="S", help="same seed, same bytes (1)")
+    add.add_argument("--seed", type=_seed, default=1, metavar="S", help="same seed, same bytes (1)")
     add.add_argument("--truth", type=Path, metavar="FOLDER", help="also write what is true, to this folder")
     _command(commands, "build", build, survey=True)
     for name, function in (("report", report), ("run", run)):
@@ -115,9 +121,17 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _at_least_one(text: str) -> int:
-    if (number := int(text)) < 1:
-        raise argparse.ArgumentTypeError(f"found {text}; allowed: 1 or more")
-    return number
+    return _whole_number(text, lowest=1)
+
+
+def _seed(text: str) -> int:
+    return _whole_number(text, lowest=0)
+
+
+def _whole_number(text: str, *, lowest: int) -> int:
+    if not text.isdecimal() or int(text) < lowest:
+        raise argparse.ArgumentTypeError(f"found {text}; allowed: a whole number, {lowest} or more")
+    return int(text)
 
 
 def _say(line: str) -> None:

@@ -1,12 +1,15 @@
 """The one page that knows the order of the stages: read, one function, write."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
+
+import pandas as pd
 
 from kzsurvey import __version__, tables
 from kzsurvey.cleaning import clean, read_answers
 from kzsurvey.coding import code
+from kzsurvey.errors import DeliveryError, Fault, ReportError, fail_if
 from kzsurvey.files import sha256
 from kzsurvey.modelling import analyse, fit_models
 from kzsurvey.survey import Survey, read_survey
@@ -50,6 +53,7 @@ def build(folder: str | Path, *, progress: Progress = print) -> dict[str, Path]:
     answers = read_answers(survey)
     progress(f"  read      {len(answers)} rows from {len(survey.delivered)} delivered files")
     interviews, issues = clean(answers, survey)
+    fail_if(_nothing_left(answers, interviews, issues, survey), DeliveryError)
     progress(f"  cleaned   {len(interviews)} interviews, {len(issues)} issues")
     mentions = code(interviews, survey)
     progress(f"  coded     {len(mentions)} mentions of {mentions['code'].nunique()} codes")
@@ -94,7 +98,22 @@ def report(
     """
     from kzsurvey.reporting import run_notebooks
 
-    return run_notebooks(read_survey(folder), languages=languages, to=to, progress=progress)
+    survey = read_survey(folder)
+    fail_if(tables.table_faults(survey), ReportError)
+    return run_notebooks(survey, languages=languages, to=to, progress=progress)
+
+
+def _nothing_left(
+    answers: pd.DataFrame, interviews: pd.DataFrame, issues: pd.DataFrame, survey: Survey
+) -> Iterator[Fault]:
+    """Rows were delivered, and not one is an interview."""
+    if len(interviews):
+        return
+    files = ", ".join(delivered.path.name for delivered in survey.delivered)
+    removed = issues.loc[issues["action"] == "removed", "kind"].value_counts()
+    kinds = ", ".join(f"{kind} {number}" for kind, number in removed.items())
+    found = f"no interview left of {len(answers)} rows ({kinds})"
+    yield Fault(files, found, "at least one interview", column=survey.interview["id"])
 
 
 def _manifest(survey: Survey) -> dict:

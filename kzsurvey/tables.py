@@ -5,12 +5,12 @@ the survey; the columns below are those that every survey has.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kzsurvey.errors import Fault, ReportError
+from kzsurvey.errors import Fault, ReportError, fail_if
 from kzsurvey.files import sha256, whole_file
 
 if TYPE_CHECKING:
@@ -242,13 +242,22 @@ def read_processed(survey: "Survey", name: str) -> "pd.DataFrame":
     if name not in TABLES:
         raise ReportError(Fault(f"table {name}", "no such table", ", ".join(TABLES)))
     path = survey.processed / f"{name}.parquet"
-    listed = read_manifest(survey)["tables"]
-    if name not in listed or not path.exists():
-        raise ReportError(Fault(str(path), "no such file", "the tables of a build", hint=_build_hint(survey)))
-    if sha256(path) != listed[name]["sha256"]:
-        found = "a table that is not the one the build wrote"
-        raise ReportError(Fault(str(path), found, "unchanged tables", hint=_build_hint(survey)))
+    fail_if(table_faults(survey, [name]), ReportError)
     return pd.read_parquet(path)
+
+
+def table_faults(survey: "Survey", names: Iterable[str] = tuple(TABLES)) -> list[Fault]:
+    """Tables of a survey that are missing, or are not the ones that the build wrote; nothing when all are whole."""
+    listed, faults = read_manifest(survey)["tables"], []
+    for name in names:
+        path = survey.processed / f"{name}.parquet"
+        entry = listed.get(name)
+        if not isinstance(entry, dict) or not path.is_file():
+            faults.append(Fault(str(path), "no such file", "the tables of a build", hint=_build_hint(survey)))
+        elif sha256(path) != entry.get("sha256"):
+            found = "a table that is not the one the build wrote"
+            faults.append(Fault(str(path), found, "unchanged tables", hint=_build_hint(survey)))
+    return faults
 
 
 def read_manifest(survey: "Survey") -> dict[str, Any]:

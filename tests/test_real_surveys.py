@@ -44,30 +44,22 @@ def laid_over(drafted: pd.DataFrame, over: pd.DataFrame, key: list[str]) -> pd.D
     return pd.DataFrame([*merged, *rows.values()]).fillna("").replace("-", "")
 
 
-def corrections_of(log: pd.DataFrame, raw: pd.DataFrame) -> Iterator[dict[str, str]]:
-    """What the log changed, as corrections: an option of a question is told as the whole answer it leaves."""
-    answers = {interview: dict(row) for interview, row in raw.set_index("X_uuid").iterrows()}
+def corrections_of(log: pd.DataFrame) -> Iterator[dict[str, str]]:
+    """What the log changed, as corrections; where it does not say what stood there, anything may have."""
     for entry in log[log["change_type"] != "no_action"].to_dict("records"):
         told = {"interview": entry["X_uuid"], "reason": entry["reason"] or entry["issue"]}
         told |= {"who": f"enumerator {entry['enumerator_num']}", "when": entry["X.U.FEFF.reported_date"]}
         if entry["change_type"] == "remove_survey":
             yield {**told, "question": "", "old": "", "new": "remove"}
             continue
-        answer = answers[entry["X_uuid"]]
-        question, _, option = entry["questions"].partition(".")
-        old, new = entry["old_value"] or answer[question], entry["new_value"]
-        if option:
-            chosen = [part for part in answer[question].split() if part != option]
-            old, new = answer[question], " ".join([*chosen, option] if entry["new_value"] == "1" else chosen)
-        yield {**told, "question": question, "old": old, "new": new}
-        answer[question] = answer[entry["questions"]] = new
+        yield {**told, "question": entry["questions"], "old": entry["old_value"] or "*", "new": entry["new_value"]}
 
 
 def reach_folder(project: Path) -> Path:
     """The whole definition of the household survey: the draft from its form, what is ours over it, the delivery."""
     folder, ours = project / "data" / "raw" / "reach_talafar", SURVEYS / "reach_talafar"
     new_survey(folder, form=REACH / "cleaningtools_survey.csv")
-    raw, frame = read(REACH / "cleaningtools_raw_data.csv"), read(REACH / "cleaningtools_sample_frame.csv")
+    frame = read(REACH / "cleaningtools_sample_frame.csv")
     for name in ("survey.toml", "measures.csv", "words.csv", "README.md"):
         shutil.copy(ours / name, folder / name)
     questions = laid_over(read(folder / "questions.csv"), read(ours / "questions_over.csv"), ["name"])
@@ -76,9 +68,9 @@ def reach_folder(project: Path) -> Path:
     places = pd.DataFrame({"list_name": "neighbourhoods", "name": frame["Neighbourhood"]})
     places["label::English (en)"] = places["label::Arabic (ar)"] = places["name"]
     choices = laid_over(read(folder / "choices.csv"), read(ours / "choices_over.csv"), ["list_name", "name"])
-    # what means that there is no answer is named in survey.toml, and would rank beside the answers as an option
-    drop = choices["list_name"].eq("neighbourhoods") | choices["name"].isin(["dont_know", "prefer_not_answer"])
-    pd.concat([choices[~drop], places]).fillna("").to_csv(folder / "choices.csv", index=False)
+    pd.concat([choices[choices["list_name"] != "neighbourhoods"], places]).fillna("").to_csv(
+        folder / "choices.csv", index=False
+    )
     counts = pd.DataFrame({"variable": "neighbourhood", "value": frame["Neighbourhood"]})
     counts.assign(count=frame["Total.no.of.HH"], source="sample frame of the field teams").to_csv(
         folder / "frame.csv", index=False
@@ -86,7 +78,7 @@ def reach_folder(project: Path) -> Path:
     with open(folder / "corrections.csv", "w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, CORRECTION)
         writer.writeheader()
-        writer.writerows(corrections_of(read(REACH / "cleaningtools_cleaning_log.csv"), raw))
+        writer.writerows(corrections_of(read(REACH / "cleaningtools_cleaning_log.csv")))
     shutil.copy(REACH / "cleaningtools_raw_data.csv", folder / "delivered" / "raw_data.csv")
     return folder
 

@@ -13,17 +13,21 @@ from kzsurvey.cleaning.headers import Names, Target, match_headers, question_nam
 from kzsurvey.cleaning.options import options_of
 from kzsurvey.cleaning.protection import PARTS, protect
 from kzsurvey.cleaning.readers import Sheet, read_sheet
+from kzsurvey.cleaning.reading import Read
 from kzsurvey.cleaning.screening import Screen, find_personal, make_screen, screen_text
+from kzsurvey.cleaning.typed import reader_of
 from kzsurvey.errors import DeliveryError, Fault, fail_if
 from kzsurvey.survey import Survey
 from kzsurvey.survey.record import Delivered
 from kzsurvey.tables import check_table
 
+ANYTHING = "*"
 ORIGIN = ("file", "sheet", "row", "encoding")
 LOST = "\ufffd" * 4  # stands for an answer that is lost and may have named somebody
 _CHOSEN = frozenset(("true", "1", "1.0", "yes", "y", "x", "√", "✓", "是", "选中", "已选"))
 _NOT_CHOSEN = frozenset(("", "false", "0", "0.0", "no", "n", "否", "未选", "na", "n/a"))
-_EXPECTED = re.compile(r"[\d\s.,:/T+-]{0,10}|[+-]?\d{1,9}\.\d+")  # weights and shares have long fractions
+_EXPECTED = re.compile(r"[\d\s.,:/T+-]{0,10}")
+_MISPLACED = re.compile(r"1[3-9]\d{9}|[1-9]\d{16}[\dXx]")  # a mobile phone or an identity number in the wrong cell
 _SPECIFIED = re.compile(r"〖([^〗]*)〗")
 _WHOLE_FLOAT = re.compile(r"(-?\d+)\.0+")
 
@@ -122,7 +126,8 @@ def _selected(sheet: Sheet, delivered: Delivered) -> Sheet:
     kept = np.ones(len(sheet.cells), dtype=bool)
     for column, wanted in delivered.where.items():
         values = {_comparable(value) for value in ((wanted,) if isinstance(wanted, str) else wanted)}
-        kept &= sheet.cells[folded.index(fold(column))].map(_comparable).isin(values).to_numpy()
+        there = sheet.cells[folded.index(fold(column))].map(_comparable)
+        kept &= (there.isin(values) | ((there != "") & (ANYTHING in values))).to_numpy()
     if not kept.any():
         found, allowed = f"no row where {dict(delivered.where)}", "at least one"
         raise DeliveryError(Fault(delivered.path.name, found, allowed, column="where"))
@@ -177,7 +182,7 @@ def _labelled(sheet: Sheet, number: int, question: str, survey: Survey) -> pd.Se
     labels, absent = sheet.labels.get(number, {}), sheet.absent.get(number, frozenset())
     if not labels and not absent:
         return column
-    options = set(survey.options(question).index) if survey.questions.at[question, "list_name"] else set()
+    options = set(survey.offered(question).index) if survey.questions.at[question, "list_name"] else set()
     written = {fold(word) for words in survey.missing.values() for word in words}
     nothing = next(iter(survey.missing.get("no_answer", ())), "")
     meaning = {}
@@ -204,7 +209,7 @@ def _folded_in(
     for question, parts in split.items():
         answers = pd.Series("", index=sheet.cells.index, dtype="str")
         for option, number in parts:
-            chosen = _chosen(sheet.cells[number], option, survey.options(question))
+            chosen = _chosen(sheet.cells[number], option, survey.offered(question))
             answers = answers.mask(chosen, answers + " " + option)
         answers = answers.str.strip()
         joined = columns.get(question)
@@ -266,10 +271,18 @@ def _screener(name: str, screen: Screen, survey: Survey) -> Callable[[str], str]
     if survey.questions.at[name, "type"] == "text":
         return partial(_screen_open, screen=screen)
     if not survey.questions.at[name, "list_name"]:
-        return lambda text: text if _EXPECTED.fullmatch(text) else screen_text(text, screen)
-    options = options_of(survey.options(name), survey.languages)
+        return partial(_screen_value, read=reader_of(survey, name), screen=screen)
+    options = options_of(survey.offered(name), survey.languages)
     names = name not in survey.places
     return lambda text: text if fold(text) in options.folded else screen_text(text, screen, names=names)
+
+
+def _screen_value(text: str, *, read: Callable[[str], Read], screen: Screen) -> str:
+    """An answer to be a number or a moment; its digits are no account, unless they are all of a phone or identity."""
+    if _EXPECTED.fullmatch(text):
+        return text
+    answered = read(text).value is not None and not _MISPLACED.fullmatch(text.strip())
+    return text if answered else screen_text(text, screen)
 
 
 def _screen_open(text: str, screen: Screen) -> str:

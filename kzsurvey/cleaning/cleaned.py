@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from kzsurvey.cleaning.corrections import apply_corrections
+from kzsurvey.cleaning.corrections import apply_corrections, questions_corrected
 from kzsurvey.cleaning.damage import Mended, mend
 from kzsurvey.cleaning.kinds import WITHHELD, Issue, Origin, gather, issue_rows
 from kzsurvey.cleaning.rows import interview_ids, near_duplicates, settle_rows
@@ -20,6 +20,7 @@ from kzsurvey.survey import Survey
 from kzsurvey.tables import check_table
 
 SILENT_SHARE = 1 / 3  # of the questions put to an interview, counted from its end
+SAID_SHARE = 1 / 3  # of the questions put to an interview: who answered more said something
 FEWEST_SILENT = 5  # a short form may end in questions that nobody has to answer
 
 
@@ -75,9 +76,7 @@ def clean(answers: pd.DataFrame, survey: Survey) -> Cleaned:
     delivery = [*_file_findings(answers, origin, survey), *_personal(answers, origin, survey), *damaged]
     rows = settle_rows(mended, origin, survey)
     current, origin = mended[rows.kept], origin.at(rows.kept)
-    readers = {
-        name: reader_of(survey, name) for name in set(survey.corrections["question"]) & set(survey.questions.index)
-    }
+    readers = {name: reader_of(survey, name) for name in questions_corrected(survey)}
     corrected = apply_corrections(current, origin, survey, readers=readers, screen=_screen())
     kept = corrected.kept
     current, origin = corrected.answers[kept], origin.at(kept)
@@ -225,15 +224,17 @@ def _present(columns: dict[str, Column], origin: Origin, survey: Survey) -> tupl
     """Which interviews are there, and what is missing in them.
 
     An interview whose last ``SILENT_SHARE`` of questions, or more, have no answer was sent before its end. It is
-    removed where nothing was said about the matter (questions that are no ``quasi`` identifiers, open questions), else
-    flagged once. Of the other interviews every required question without answer is told.
+    removed where nothing was said about the matter (questions that are no ``quasi`` identifiers, open questions) and no
+    more than ``SAID_SHARE`` of all questions have an answer, else flagged once. Of the other interviews every required
+    question without answer is told.
     """
     questions = survey.questions
     asked = [columns[name] for name in _body(survey) if name in columns]
     silent, put = _silent_to_the_end(asked)
     half = (silent >= SILENT_SHARE * put) & (silent >= FEWEST_SILENT)
     said = [column.value.notna().to_numpy() for column in asked if _is_matter(questions.loc[column.name])]
-    nothing = half & ~np.any(said, axis=0) if said else np.zeros(len(half), dtype=bool)
+    few = sum((column.open & ~column.silent for column in asked), np.zeros(1, dtype=int)) <= SAID_SHARE * put
+    nothing = half & few & ~np.any(said, axis=0) if said else np.zeros(len(half), dtype=bool)
     rule = f"no answer to the last {SILENT_SHARE:.0%} of the questions, or more"
     found = [
         *issue_rows(origin.at(nothing), kind="incomplete", action="removed", rule=f"{rule}, and none about the matter"),

@@ -12,6 +12,9 @@ from kzsurvey.cleaning.reading import Read
 from kzsurvey.survey import Survey
 
 REMOVE = "remove"
+ANYTHING = "*"  # as an old value: whatever stands there
+_NOTHING_LIKE_IT = "\0"
+_TRUE = ("1", "true")
 
 
 class Corrected(NamedTuple):
@@ -68,12 +71,12 @@ def apply_corrections(
     -------
     Corrected
     """
-    corrections = survey.corrections
+    corrections, options = survey.corrections, _single_options(survey)
     sensitive = survey.questions.index[survey.questions["sensitivity"].isin(["direct", "special"])]
     state = _State(
         {
             name: answers[name].to_numpy(dtype=object, copy=True)
-            for name in sorted(set(corrections["question"]))
+            for name in sorted({options.get(name, (name,))[0] for name in corrections["question"]})
             if name in answers
         },
         {interview: row for row, interview in enumerate(origin.interview)},
@@ -86,13 +89,60 @@ def apply_corrections(
         cleared = correction._replace(
             old=screen(correction.old), new=screen(correction.new), reason=screen(correction.reason)
         )
-        issues += _apply(cleared, state, origin, readers.get(correction.question))
+        whole = _whole_answer(cleared, state, options, readers)
+        issues += _apply(whole, state, origin, readers.get(whole.question))
     changed = {name: pd.Series(texts, index=answers.index, dtype="str") for name, texts in state.texts.items()}
     emptied = {
         name: np.array([now == "" and was != "" for now, was in zip(texts, before[name], strict=True)], dtype=bool)
         for name, texts in state.texts.items()
     }
     return Corrected(answers.assign(**changed), state.kept, emptied, issues)
+
+
+def questions_corrected(survey: Survey) -> set[str]:
+    """Questions that corrections are about; one about a single option is about its question."""
+    options = _single_options(survey)
+    named = {options.get(name, (name,))[0] for name in survey.corrections["question"]}
+    return named & set(survey.questions.index)
+
+
+def _single_options(survey: Survey) -> dict[str, tuple[str, str]]:
+    """Ways to name one option of a select_multiple, with its question and the option."""
+    if survey.corrections.empty:
+        return {}
+    several = survey.questions.index[survey.questions["type"] == "select_multiple"]
+    return {
+        f"{name}{mark}{option}": (name, option)
+        for name in several
+        for option in survey.offered(name).index
+        for mark in (".", "__")
+    }
+
+
+def _whole_answer(
+    correction: tuple,
+    state: _State,
+    options: Mapping[str, tuple[str, str]],
+    readers: Mapping[str, Callable[[str], Read]],
+) -> tuple:
+    """A correction of one option as one of the whole answer: what it leaves of the options that are chosen."""
+    if correction.question not in options:
+        return correction
+    question, option = options[correction.question]
+    row = state.rows.get(widths(str(correction.interview)))
+    there = "" if row is None or question not in state.texts else state.texts[question][row]
+    there = "" if pd.isna(there) else there
+    chosen = str(readers[question](there).value or "").split() if there.strip() else []
+    wanted, expected = correction.new.lower() in _TRUE, correction.old.lower()
+    as_expected = expected == ANYTHING or (not there if not expected else (expected in _TRUE) == (option in chosen))
+    left = [name for name in chosen if name != option] + [option] * wanted
+    same = wanted == (option in chosen)
+    return correction._replace(
+        question=question,
+        old=there if as_expected else _NOTHING_LIKE_IT,
+        new=there if same else " ".join(left),
+        reason=f"{correction.question} = {int(wanted)}; {correction.reason}".rstrip("; "),
+    )
 
 
 def _apply(correction: tuple, state: _State, origin: Origin, reader: Callable[[str], Read] | None) -> list[Issue]:
@@ -134,7 +184,11 @@ def _refusal(correction: tuple, row: int | None, state: _State, reader: Callable
     if correction.question not in state.texts or pd.isna(state.texts[correction.question][row]):
         return "no column for the question"
     if correction.question in state.hidden:
-        return "" if not correction.old else "the answer is protected, so an old value cannot be compared"
+        return (
+            ""
+            if correction.old.strip() in ("", ANYTHING)
+            else "the answer is protected, so an old value cannot be compared"
+        )
     there = state.texts[correction.question][row]
     if fold(there) == fold(correction.new):
         return "the answer is already what the correction says"
@@ -143,7 +197,7 @@ def _refusal(correction: tuple, row: int | None, state: _State, reader: Callable
 
 def _fits(old: str, there: str, reader: Callable[[str], Read] | None) -> bool:
     """Whether the value a correction expects is the one that is there."""
-    if fold(old) == fold(there):
+    if old.strip() == ANYTHING or fold(old) == fold(there):
         return True
     if reader is None or not old.strip() or not there.strip():
         return False

@@ -38,6 +38,7 @@ _CANDIDATES = {"gb18030": 0.0, "big5hkscs": 0.0, "cp932": 0.0, "cp1252": -0.15, 
 _SAMPLE = 20_000
 _MARGIN = 0.15
 _BROKEN_UTF8_SHARE = 0.05
+_WIDE_SHARE = 0.02  # a stray zero byte is damage, not UTF-16; Chinese in UTF-16 has them in its commas and line ends
 _WORD_START = re.compile(r"(?<=[^\W\d_])[A-ZÀ-ÖØ-ÞА-ЯЁ](?=[^\W\d_])|(?<=[a-zà-öø-ÿа-яё])[A-ZÀ-ÖØ-ÞА-ЯЁ]")
 
 
@@ -86,7 +87,7 @@ def decode(data: bytes, *, words: Collection[str] = ()) -> Decoded:
     for mark, encoding in _BOMS:
         if data.startswith(mark):
             return _with_mark(data, encoding)
-    if b"\0" in data[:2000]:
+    if data[:2000].count(0) > _WIDE_SHARE * len(data[:2000]):
         return _wide(data)
     try:
         return Decoded(data.decode("utf-8"), "utf-8", doubtful=False)

@@ -105,11 +105,12 @@ def match_headers(
     faults : list of Fault
         Unknown headers, headers that mean several questions, questions that have two columns.
     """
-    targets = [_target(header, delivered, survey, names) for header in headers]
+    called = _numbered(headers)
+    targets = [_target(header, which, delivered, survey, names) for header, which in zip(headers, called, strict=True)]
     times, stated = Counter(target for target in targets if target), {fold(header) for header in delivered.columns}
     targets = [
-        None if target and times[target] > 1 and _of_a_tool(header) and fold(header) not in stated else target
-        for header, target in zip(headers, targets, strict=True)
+        None if target and times[target] > 1 and _of_a_tool(header) and not stated & {fold(header), which} else target
+        for header, which, target in zip(headers, called, targets, strict=True)
     ]
     faults = [
         _header_fault(header, number, delivered, names)
@@ -119,7 +120,17 @@ def match_headers(
     return targets, faults + list(_repeated(headers, targets, delivered))
 
 
-def _target(header: str, delivered: Delivered, survey: Survey, names: Names) -> Target | None:
+def _numbered(headers: tuple[str, ...]) -> list[str]:
+    """Folded headers with the number of times they have stood so far: age#1, age#2."""
+    times: Counter[str] = Counter()
+    called = []
+    for folded in map(fold, headers):
+        times[folded] += 1
+        called.append(f"{folded}#{times[folded]}")
+    return called
+
+
+def _target(header: str, which: str, delivered: Delivered, survey: Survey, names: Names) -> Target | None:
     """What one header means; an empty Target where nothing is known of it.
 
     In this order: what the survey says of this header, questions, options, names as R writes them, columns of tools,
@@ -127,9 +138,10 @@ def _target(header: str, delivered: Delivered, survey: Survey, names: Names) -> 
     """
     folded = fold(header)
     renamed = {fold(other): question for other, question in delivered.columns.items()}
-    if folded not in renamed and folded in {fold(other) for other in survey.ignored_columns}:
+    ignored = {fold(other) for other in survey.ignored_columns}
+    if (which not in renamed and which in ignored) or (not {folded, which} & renamed.keys() and folded in ignored):
         return None
-    if question := renamed.get(folded) or _question(header, names):
+    if question := renamed.get(which) or renamed.get(folded) or _question(header, names):
         return None if survey.questions["type"].get(question) == "note" else Target(question)
     for form in _option_headers(header):
         if form in names.options:
@@ -171,7 +183,7 @@ def _option_forms(survey: Survey) -> Iterator[tuple[str, tuple[str, str]]]:
     questions = survey.questions
     for question in questions.index[questions["type"] == "select_multiple"]:
         heads = [fold(question), *(trimmed(questions.at[question, f"label_{code}"]) for code in survey.languages)]
-        options = survey.options(question)
+        options = survey.offered(question)
         for number, option in enumerate(options.index):
             written = [fold(option), *(fold(options[f"label_{code}"].iloc[number]) for code in survey.languages)]
             for head in dict.fromkeys(filter(None, heads)):
@@ -218,5 +230,9 @@ def _repeated(headers: tuple[str, ...], targets: list[Target | None], delivered:
         if target in seen:
             what = f"{target.question}/{target.option}" if target.option else target.question
             found = f"two columns for {what}: {seen[target].strip()!r} and {header.strip()!r}"
-            yield Fault(delivered.path.name, found, "one column", row=delivered.header_row, column=header.strip())
+            same = fold(seen[target]) == fold(header)
+            hint = f"rename or ignore the second as {header.strip() + '#2'!r}" if same else ""
+            yield Fault(
+                delivered.path.name, found, "one column", row=delivered.header_row, column=header.strip(), hint=hint
+            )
         seen.setdefault(target, header)

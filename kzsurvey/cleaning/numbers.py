@@ -81,6 +81,7 @@ _WRITTEN = re.compile(
 _NUMERALS = re.compile(
     r"(?P<numeral>[零〇○一二三四五六七八九十百千万亿两廿卅壹贰叁肆伍陆柒捌玖拾佰仟\d]+)(?P<half>半?)(?P<unit>.*)"
 )
+_LARGEST = 2**53  # beyond it a float skips whole numbers
 
 
 def read_number(text: str, *, whole: bool, unit: str = "", periods: Collection[str] = ()) -> Read:
@@ -123,7 +124,7 @@ def read_number(text: str, *, whole: bool, unit: str = "", periods: Collection[s
         "[一二三四五六七八九十]到[一二三四五六七八九十]", folded
     ):
         return refused("unreadable", "a range, not a number")
-    return _worded(folded, whole=whole, unit=fold(unit), periods=periods)
+    return _worded(folded, whole=whole, unit=fold(unit), periods=periods, written=plain)
 
 
 def _spaced(text: str, plain: str) -> tuple[tuple[str, str], ...]:
@@ -141,13 +142,15 @@ def _checked(value: float, *, whole: bool, findings: tuple) -> Read:
         return refused("unreadable", "not a number")
     if not whole:
         return taken(value, *findings)
+    if abs(value) > _LARGEST:
+        return refused("unreadable", "a whole number of more digits than can be kept")
     nearest = round(value)
     if abs(value - nearest) > 1e-9:
         return refused("unreadable", "not a whole number")
     return taken(nearest, *findings)
 
 
-def _worded(folded: str, *, whole: bool, unit: str, periods: Collection[str]) -> Read:
+def _worded(folded: str, *, whole: bool, unit: str, periods: Collection[str], written: str) -> Read:
     """A number with words, a unit or Chinese numerals."""
     core = _ABOUT.sub("", _ABOUT.sub("", folded))
     hedged = core != folded
@@ -161,7 +164,8 @@ def _worded(folded: str, *, whole: bool, unit: str, periods: Collection[str]) ->
     value, written_unit, form = number
     factor = _factor(written_unit, unit)
     if factor is None:
-        return refused("unreadable", f"unit {written_unit!r}, the question's is {unit or 'none'!r}")
+        known = f"unit {written_unit!r}, the question's is {unit or 'none'!r}"
+        return refused("unreadable", known if written_unit in _UNITS else f"words beside the number: {written!r}")
     converted = factor != 1 or form == "multiple"
     findings = (
         ("number_unit" if converted else "", _conversion(core, unit)),

@@ -18,10 +18,12 @@ DOUBTFUL_SCORE = 50
 _MANY = re.compile(r"[┋|;；、,，\n]+")
 _NUMBERING = re.compile(r"^(?:[(（]?[a-z0-9]{1,2}[.、)）:：]\s*)(?=\S)", re.IGNORECASE)
 _ANNOTATION = re.compile(r"【[^】]*】|〖[^〗]*〗")
+_SPECIFIED = re.compile(r"〖[^〗]*〗")
 _MARKS = re.compile(r"[\s。．.!！,，'’\"“”\-–—_()（）·]+")
 _PLACE_ENDING = re.compile(
     r"(?:维吾尔|柯尔克孜|塔吉克)?(?:民族|自治)*(?:市|县|区|乡|镇|村|社区|街道|street|county|city|town(?:ship)?|village)$"
 )
+_NAME = re.compile(r"\w+", re.ASCII)
 _COUNTED = re.compile(r"[0-9一二三四五六七八九十]+")
 _WHOLE_FLOAT = re.compile(r"(-?\d+)\.0+")
 
@@ -119,6 +121,7 @@ def _looser(plain: str) -> list[tuple[str, str]]:
     return [
         (plain, "another wording of the option"),
         (folded, "width, case, spaces or wording"),
+        (fold(_SPECIFIED.sub("", plain)), "annotation"),
         (bare, "numbering or annotation"),
         (_MARKS.sub("", bare), "punctuation"),
     ]
@@ -127,22 +130,31 @@ def _looser(plain: str) -> list[tuple[str, str]]:
 def read_options(text: str, options: Options) -> Read:
     """Several options from one written answer, as names in the order of the form with a space between.
 
-    An answer of which one part is none of the options is not taken in part: it would look complete.
+    A part that is none of the options is told, and the others stand; where none is an option nothing does. What people
+    wrote into 〖〗 beside an option is no part of the answer.
 
     Examples
     --------
     >>> choices = pd.DataFrame({"label_zh": ["运动", "阅读"], "aliases": [(), ()]}, index=["sport", "books"])
     >>> read_options("阅读┋运动", options_of(choices, ["zh"])).value
     'sport books'
+    >>> read_options("阅读┋钓鱼", options_of(choices, ["zh"]))
+    Read(value='books', reason='', findings=(('option_unknown', 'none of the options: 钓鱼'),))
     """
-    parts = _split(text, options)
+    bare = _SPECIFIED.sub("", text)
+    parts = _split(bare, options)
     reads = [read_option(part, options) for part in parts]
     wrong = [part.strip() for part, read in zip(parts, reads, strict=True) if read.value is None]
-    if wrong:
-        return refused("option_unknown", f"none of the options: {', '.join(wrong)}")
-    chosen = {read.value for read in reads}
-    findings = dict.fromkeys(finding for read in reads for finding in read.findings if finding[0] != "spacing")
-    return taken(" ".join(name for name in options.names if name in chosen), *findings)
+    rule = f"none of the options: {', '.join(wrong)}"
+    chosen = {read.value for read in reads if read.value is not None}
+    if wrong and not chosen:
+        return refused("option_unknown", rule)
+    beside = ("option_form" if bare != text else "", "what was written beside an option is left out")
+    findings = dict.fromkeys(
+        finding for read in reads if read.value for finding in read.findings if finding[0] != "spacing"
+    )
+    unknown = ("option_unknown" if wrong else "", rule)
+    return taken(" ".join(name for name in options.names if name in chosen), *findings, beside, unknown)
 
 
 def _split(text: str, options: Options) -> list[str]:
@@ -157,7 +169,9 @@ def _split(text: str, options: Options) -> list[str]:
         parts = [part for part in re.split(pattern, plain) if part.strip()]
         if len(parts) > 1 and all(read_option(part, options).value is not None for part in parts):
             return parts
-    return [part for part in _MANY.split(plain) if part.strip()]
+    parts = [part for part in _MANY.split(plain) if part.strip()]
+    names = len(parts) == 1 and all(_NAME.fullmatch(word) for word in words) and set(words) & set(options.names)
+    return words if names else parts
 
 
 def read_place(text: str, options: Options, allowed: Collection[str]) -> Read:

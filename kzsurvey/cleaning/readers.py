@@ -23,6 +23,12 @@ from kzsurvey.files import sha256
 from kzsurvey.survey.record import Delivered
 
 _SEPARATORS = ",;\t|"
+_NOT_TEXT = {
+    b"PK\x03\x04": "a workbook or another zip file",
+    b"\xd0\xcf\x11\xe0": "an old Excel or Word file",
+    b"%PDF": "a PDF",
+    b"$FL2": "an SPSS file",
+}
 _NO_LABELS: Mapping[int, Mapping[str, str]] = MappingProxyType({})
 
 
@@ -113,6 +119,9 @@ def _read_text(delivered: Delivered, words: Collection[str]) -> Sheet:
     text, encoding = _text(delivered, words)
     above = delivered.header_row - 1
     body = "".join(text.splitlines(keepends=True)[above:]) if above else text
+    if not body.strip():
+        found, row = ("an empty file", None) if not text.strip() else ("nothing at the header's row", above + 1)
+        raise DeliveryError(Fault(delivered.path.name, found, "a header and at least one row", row=row))
     separator = delivered.separator or _separator(body.partition("\n")[0])
     table, ragged = _parse(body, separator)
     fail_if(_ragged_faults(ragged, delivered, separator), DeliveryError)
@@ -126,19 +135,27 @@ def _read_text(delivered: Delivered, words: Collection[str]) -> Sheet:
 def _text(delivered: Delivered, words: Collection[str]) -> tuple[str, str]:
     """A file's text and the encoding it was read in."""
     data = delivered.path.read_bytes()
+    if kind := next((kind for start, kind in _NOT_TEXT.items() if data.startswith(start)), ""):
+        hint = "name the file by what it is, or save it as CSV UTF-8"
+        raise DeliveryError(Fault(delivered.path.name, kind, "text: CSV or TSV", hint=hint))
     if not delivered.encoding:
         decoded = decode(data, words=words)
-        return decoded.text, decoded.encoding + "?" * decoded.doubtful
+        return _lines(decoded.text), decoded.encoding + "?" * decoded.doubtful
     try:
-        return data.decode(delivered.encoding).removeprefix("\ufeff"), delivered.encoding
-    except LookupError:
-        found, allowed = f"encoding {delivered.encoding!r}", "a name such as utf-8, gb18030, big5hkscs, cp932"
-        raise DeliveryError(Fault(delivered.path.name, found, allowed, column="encoding")) from None
+        return _lines(data.decode(delivered.encoding).removeprefix("\ufeff")), delivered.encoding
     except UnicodeDecodeError as error:
         row = data[: error.start].count(b"\n") + 1
-        found = f"bytes that are not {delivered.encoding}"
+        found, allowed = f"bytes that are not {delivered.encoding}", "the encoding that the file is written in"
         hint = f"by its content the file is {decode(data, words=words).encoding}"
-        raise DeliveryError(Fault(delivered.path.name, found, row=row, column="encoding", hint=hint)) from None
+        raise DeliveryError(Fault(delivered.path.name, found, allowed, row=row, column="encoding", hint=hint)) from None
+    except (LookupError, ValueError):  # Python knows codecs that are none for text
+        found, allowed = f"encoding {delivered.encoding!r}", "a name such as utf-8, gb18030, big5hkscs, cp932"
+        raise DeliveryError(Fault(delivered.path.name, found, allowed, column="encoding")) from None
+
+
+def _lines(text: str) -> str:
+    """A text with line ends that every CSV reader takes: a lone carriage return (an old Mac's) becomes a line feed."""
+    return text if "\n" in text else text.replace("\r", "\n")
 
 
 def _separator(header: str) -> str:
@@ -205,11 +222,15 @@ def _read_spreadsheet(delivered: Delivered, words: Collection[str]) -> Sheet:
     name = delivered.path.name
     try:
         book = python_calamine.CalamineWorkbook.from_path(str(delivered.path))
-    except python_calamine.CalamineError as error:
-        raise DeliveryError(
-            Fault(name, f"not a readable spreadsheet ({error})", hint="save it again as .xlsx")
-        ) from None
-    names = book.sheet_names
+        return _book_sheet(book, delivered)
+    except python_calamine.CalamineError as error:  # a part may turn out to be damaged as late as when it is read
+        found = f"a file that cannot be read as a spreadsheet ({error})"
+        raise DeliveryError(Fault(name, found, "a whole spreadsheet", hint="save it again as .xlsx")) from None
+
+
+def _book_sheet(book: python_calamine.CalamineWorkbook, delivered: Delivered) -> Sheet:
+    """The sheet of a workbook that holds the answers."""
+    name, names = delivered.path.name, book.sheet_names
     if delivered.sheet and delivered.sheet not in names:
         raise DeliveryError(Fault(name, f"no sheet {delivered.sheet!r}", ", ".join(names), column="sheet"))
     sheet = delivered.sheet or _only_sheet(book, name)
@@ -295,7 +316,8 @@ def _read_statistics(delivered: Delivered, words: Collection[str]) -> Sheet:
     # pyreadstat has no common base for what a broken file can raise
     except (pyreadstat.ReadstatError, ValueError, OverflowError, UnicodeError, OSError, KeyError) as error:
         hint = "save it again in the program it comes from, or export it as CSV in UTF-8"
-        raise DeliveryError(Fault(delivered.path.name, f"not a readable file ({error})", hint=hint)) from None
+        found = f"a file that cannot be read ({error})"
+        raise DeliveryError(Fault(delivered.path.name, found, "a whole file", hint=hint)) from None
     cells = pd.DataFrame({k: table.iloc[:, k].map(cell_text).astype("str") for k in range(table.shape[1])})
     sheet = _sheet(list(table.columns), cells, np.arange(len(cells)) + 2)
     labels, absent = _labels(meta, list(table.columns)), _absent(meta, cells, list(table.columns))

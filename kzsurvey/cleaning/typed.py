@@ -24,7 +24,7 @@ from kzsurvey.survey.record import MISSING_REASONS
 NUMERIC = ("integer", "decimal")
 MOMENTS = ("date", "datetime")
 REASONS = pd.CategoricalDtype(MISSING_REASONS)
-_ASKED_WITHOUT_VALUE = ("no_answer", "dont_know", "refused", "invalid", "lost")
+_ASKED_WITHOUT_VALUE = tuple(reason for reason in MISSING_REASONS if reason != "not_asked")
 _EMPTY = Read()
 _OPTIONS_FIRST = "\0options first"
 
@@ -172,7 +172,7 @@ def reader_of(survey: Survey, name: str) -> Callable[[str], Read]:
         return partial(read_number, whole=kind == "integer", unit=question["unit"], periods=periods)
     if kind in ("select_one", "select_multiple"):
         read = read_option if kind == "select_one" else read_options
-        return partial(read, options=options_of(survey.options(name), survey.languages))
+        return partial(read, options=options_of(survey.offered(name), survey.languages))
     return {"date": read_date, "datetime": read_datetime, "time": read_time}.get(kind, _read_text)
 
 
@@ -264,7 +264,7 @@ def _filter(name: str, done: Mapping[str, Column], work: Work) -> Filter:
     distinct = table.iloc[first.to_numpy()]
     today = None if work.today is None else work.today.iloc[first.to_numpy()]
     allowed: list[set[str]] = [set() for _ in range(len(distinct))]
-    for option, row in work.survey.options(name).iterrows():
+    for option, row in work.survey.offered(name).iterrows():
         values = {**row[[column for column in row.index if isinstance(row[column], str)]], "name": option}
         for place in np.flatnonzero(compiled.mask(distinct, today=today, option=values).to_numpy()):
             allowed[place].add(option)
@@ -289,10 +289,11 @@ def _read(column: Column, done: Mapping[str, Column], work: Work) -> Column:
 def _readers(name: str, chosen: Filter, work: Work) -> dict[int, Callable[[str], Read]]:
     """One reader per combination of answers that the choice filter looks at; -1 is the one without a filter."""
     plain = reader_of(work.survey, name)
-    words = _missing_words(work.survey, name)
+    closed = bool(work.survey.questions.at[name, "list_name"])
+    words, reasons = _missing_words(work.survey, name), work.survey.missing_options(name) if closed else {}
     if not chosen.allowed and name not in work.survey.places:
-        return {-1: partial(_or_missing, plain, words)}
-    choices = work.survey.options(name)
+        return {-1: partial(_or_missing, plain, words, reasons)}
+    choices = work.survey.offered(name)
     everything = options_of(choices, work.survey.languages)
     readers = {}
     for place, allowed in enumerate([*chosen.allowed, frozenset(everything.names)]):
@@ -303,7 +304,7 @@ def _readers(name: str, chosen: Filter, work: Work) -> dict[int, Callable[[str],
         reader = partial(
             _read_offered, offered=offered, everything=everything, plain=plain, place=name in work.survey.places
         )
-        readers[number] = partial(_or_missing, reader, words)
+        readers[number] = partial(_or_missing, reader, words, reasons)
     return readers
 
 
@@ -319,14 +320,35 @@ def _read_offered(text: str, *, offered: Options, everything: Options, plain: Ca
     return elsewhere if elsewhere.value is not None else read
 
 
-def _or_missing(reader: Callable[[str], Read], words: Mapping[str, str], text: str) -> Read:
-    """An answer, or the reason that a written code for a missing answer stands for; an option comes before a code."""
+def _or_missing(reader: Callable[[str], Read], words: Mapping[str, str], reasons: Mapping[str, str], text: str) -> Read:
+    """An answer, or the reason that a written code for a missing answer stands for.
+
+    An option that is another wording of the code (an alias of it) comes before the code; an option that the survey
+    itself names as a code is one of ``reasons``.
+    """
     reason = words.get(fold(text))
     if reason is None:
-        return reader(text)
-    read = reader(text) if words.get(_OPTIONS_FIRST) else _EMPTY
+        return _without_reasons(reader(text), reasons)
+    read = _without_reasons(reader(text), reasons) if words.get(_OPTIONS_FIRST) else _EMPTY
+    if read.reason not in ("", "invalid"):
+        return read
     literal = read.value is not None and not any(kind.startswith("place") for kind, _ in read.findings)
     return read if literal else Read(None, reason, (("missing_code", "a code for a missing answer"),))
+
+
+def _without_reasons(read: Read, reasons: Mapping[str, str]) -> Read:
+    """Options that mean there is no answer: alone they are the reason, beside answers they are dropped."""
+    if not reasons or read.value is None:
+        return read
+    chosen = str(read.value).split()
+    dropped = [name for name in chosen if name in reasons]
+    if not dropped:
+        return read
+    if len(dropped) == len(chosen):
+        return Read(None, reasons[dropped[0]], (*read.findings, ("missing_code", "an option that means no answer")))
+    rest = " ".join(name for name in chosen if name not in reasons)
+    rule = f"an option that means no answer, beside answers: {', '.join(dropped)}"
+    return Read(rest, "", (*read.findings, ("missing_code", rule)))
 
 
 def _missing_words(survey: Survey, name: str) -> dict[str, str]:
@@ -418,6 +440,12 @@ def written(values: pd.Series) -> list:
         None if pd.isna(value) else format(value, ".15g") if isinstance(value, float) else str(value)
         for value in values
     ]
+
+
+def _not_delivered(column: Column, work: Work) -> np.ndarray:
+    """Where the file has no column for the question; a calculation is made here and needs none."""
+    made = work.survey.questions.at[column.name, "calculation"] != ""
+    return np.zeros(len(column.text), dtype=bool) if made else ~column.there
 
 
 def _lost(column: Column, work: Work) -> np.ndarray:
@@ -523,11 +551,13 @@ def _calculate(column: Column, done: Mapping[str, Column], work: Work) -> Column
     values = result.mask(absent | ~pd.Series(column.asked, index=table.index))
     ours = pd.Series(written(values), index=values.index, dtype="str").fillna("")
     both = (column.text != "").to_numpy()
-    differs = both & [not _same_number(said, made) for said, made in zip(column.text, ours, strict=True)]
-    skipped = np.zeros(len(table), dtype=bool)
-    for other in compiled.names & done.keys():
-        skipped |= done[other].reasons == "not_asked"
-    reasons = np.where(values.notna(), "", np.where(skipped | ~column.asked, "not_asked", "no_answer")).astype(object)
+    unlike = [not _same_number(said, made) for said, made in zip(column.text, ours, strict=True)]
+    differs = both & np.array(unlike, dtype=bool)  # a list without rows would be floats
+    reasons = np.full(len(table), "no_answer", dtype=object)
+    for reason in ("not_delivered", "not_asked"):
+        for other in sorted(compiled.names & done.keys()):
+            reasons[done[other].reasons == reason] = reason
+    reasons = np.where(values.notna(), "", np.where(column.asked, reasons, "not_asked")).astype(object)
     made = replace(column, value=values, reasons=reasons)
     return _with(made, issues_at(made, differs, work, kind="calculated", action="changed", rule=compiled.text))
 
@@ -547,7 +577,8 @@ def _explained(column: Column, work: Work) -> Column:
     outside = ~column.asked & ~column.undecided
     values = column.value.mask(lost)
     steps = (
-        (empty & column.undecided, "not_asked"),
+        (_not_delivered(column, work), "not_delivered"),
+        (empty & column.undecided & column.there, "not_asked"),
         (empty & emptied, "invalid"),
         (lost, "lost"),
         (outside, "not_asked"),

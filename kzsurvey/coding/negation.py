@@ -19,7 +19,7 @@ _CUE = re.compile(
     "纠正了|扭转了|根治了|很少|极少|少有)$"
 )
 _BETWEEN = (
-    "(?:出现|存在|发生|发现|什么|任何|那种|这种|那些|这些|那么|这么|怎么|多少|那样|过于|特别|一直|觉得|感到|感觉|认为|听到|"
+    "(?:出现|存在|发生|发现|什么|任何|那种|这种|那些|这些|那么|这么|怎么|多少|那样|过于|特别|一直|兴|玩|觉得|感到|感觉|认为|听到|"
     "听说|看到|遇到|碰到|因为|由于|所谓的?|村里|村上|我们|这里|这儿|本地|单位|支部|哪一?[个次年天里]|谁|人|一[个次天点些]|半点|"
     "丝毫|严重|明显|大量|以前|过去|像|把|被|让|使|搞|做|去|在|会|是|有|太|很|再|还|都|也|就|要|说|过|了|的|得|到|啥|算|走|开成|变成|成了?){0,5}"
 )
@@ -47,6 +47,8 @@ _NOW_WELL = re.compile(
     "(?!.{0,12}(?:更|还是|仍|依旧|越来越|也一样|照样|反而|依然|没变|没改|没有?解决|没补|老样子|还))"
     ".{0,14}(?:好|改|解决|不|没|补|涨|少|强|提高|规范|齐|够|顺|实|真|严|理顺|上来)"
 )
+# 该给的都给了: what is due is done, whatever is named between.
+_FULFILLED = re.compile("该(给|补|配|发|办|做|干|休|还|管|落实|解决|兑现)的.{0,8}?(?:都|全|也)(?:已经?|按时)?\\1(?!不)")
 _MARKS = "。!?;,… \n\t"
 # Characters around a match that can deny it: more than any of these patterns spans, so long answers stay quick.
 _REACH = 40
@@ -85,6 +87,8 @@ def denied(text: str, start: int, end: int, scope: tuple[int, int]) -> bool:
     after = text[end : min(scope[1], end + _REACH)]
     next_clause = text[scope[1] : scope[1] + _REACH].lstrip(_MARKS)
     sentence = re.split("[。!?]", text[end : min(scope[1] + _REACH, end + 2 * _REACH)])[0]
+    if _FULFILLED.search(text[max(scope[0], start - _REACH) : min(scope[1], end + _REACH)]):
+        return True
     return _odd_negations(before) or _framed(before, after) or _gone(before, after, next_clause, sentence)
 
 

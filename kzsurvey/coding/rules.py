@@ -130,8 +130,17 @@ def find(rules: Iterable[Rule], folded: Folded) -> list[Found]:
     found = [(start, end, rule, number) for rule in rules for start, end, number in _places(rule, folded.text, borders)]
     implied = {ancestor for _, _, rule, _ in found for ancestor in rule.ancestors}
     finest = [Found(start, end, rule.code, number) for start, end, rule, number in found if rule.code not in implied]
-    decided = [one for one in finest if not any(_overrules(other, one) for other in finest)]
+    decided = [one for one, beside in _with_neighbours(finest) if not any(_overrules(other, one) for other in beside)]
     return sorted((Found(*folded.span(*one[:2]), *one[2:]) for one in decided), key=lambda one: one[:2])
+
+
+def _with_neighbours(found: list[Found]) -> Iterator[tuple[Found, list[Found]]]:
+    """Each match with those that can overlap it: an answer of a hundred pages takes no longer than its pages."""
+    ordered = sorted(found, key=lambda one: one[:2])
+    starts = [one.start for one in ordered]
+    longest = max((one.end - one.start for one in ordered), default=0)
+    for one in ordered:
+        yield one, ordered[bisect_left(starts, one.start - longest) : bisect_left(starts, one.end)]
 
 
 def _overrules(other: Found, one: Found) -> bool:

@@ -122,10 +122,11 @@ def in_definition(faults: Iterable[Fault]) -> list[Fault]:
     ['frame.csv: found no margins', "survey.toml, column model H1: found no term 'x'"]
     """
     files = {"frame": "frame.csv", "design": "survey.toml", "calibration": "survey.toml"}
+    sections = {"design": "sample", "calibration": "weighting"}
     return [
         replace(fault, file="survey.toml", column=fault.file)
         if fault.file.startswith("model ")
-        else replace(fault, file=files.get(fault.file, fault.file))
+        else replace(fault, file=files.get(fault.file, fault.file), column=fault.column or sections.get(fault.file))
         for fault in faults
     ]
 

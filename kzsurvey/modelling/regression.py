@@ -97,6 +97,8 @@ def regress(
     ([0.6, 1.6], 2.0)
     """
     family = FAMILIES[family] if isinstance(family, str) else family
+    if not matrix.shape[1]:
+        raise DesignError(Fault(f"model {name}".strip(), "a formula without terms", "at least an intercept"))
     names = names or tuple(f"x{number}" for number in range(1, matrix.shape[1] + 1))
     rows = slice(None) if where is None or where.all() else np.flatnonzero(where)
     y, X = np.asarray(outcome, dtype=float)[rows], np.asarray(matrix, dtype=float)[rows]

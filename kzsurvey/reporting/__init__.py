@@ -12,6 +12,7 @@ _HOME = {
     "withhold_cells": "disclosure",
     "table": "outputs",
     "figure": "outputs",
+    "classes": "histograms",
     "say": "prose",
     "table_output": "outputs",
     "figure_output": "outputs",

@@ -19,7 +19,10 @@ from kzsurvey.reporting import words
 from kzsurvey.survey import Survey, read_survey
 
 MIME = "application/vnd.kzsurvey.report+json"
-TERM_PART = re.compile(r"(?:[A-Za-z.]+\()?(?P<name>\w+)(?:\))?(?:\[T?\.?(?P<option>[^\]]*)\])?")
+FACTORS = re.compile(r":(?![^(\[]*[)\]])")  # between the factors of a product, not inside brackets
+FACTOR = re.compile(r"(?P<expression>.+?)(?:\[T?\.?(?P<option>[^\]]*)\])?", re.DOTALL)
+CODED = re.compile(r"(?:C|center)\(\s*(?P<name>\w+)\s*(?:,.*)?\)", re.DOTALL)  # how it is taken, not what it is
+VARIABLE = re.compile(r"(?<![\w.])(?P<name>[^\W\d]\w*)(?![\w.]*\()(?P<power>\s*\*\*\s*)?")
 MATERIAL = ("codes", "frame", "measures", "models")
 EXPORTER_WORDS = (
     "contents", "skip", "simulated", "simulated_banner", "figure_number", "table_number", "number_end", "made_with",
@@ -71,8 +74,11 @@ class Report:
         return self.word("with_unit").format(label=label, unit=unit) if unit else label
 
     def term(self, term: str) -> str:
-        """A term of a model in words: ``C(level)[T.village]`` is the question and the option, ``:`` is a product."""
-        return " × ".join(TERM_PART.sub(lambda part: _term_part(part, self), factor) for factor in term.split(":"))
+        """A term of a model in words: ``C(level)[T.village]`` is the question and the option, ``:`` is a product.
+
+        A function of a variable is shown, but for ``C`` and ``center``: of ``np.log(pay)``, ``pay`` is put in words.
+        """
+        return " × ".join(_factor(FACTOR.fullmatch(factor), self) for factor in FACTORS.split(term))
 
     def labels(self, names: "pd.Index | list[str]") -> pd.Series:
         """Labels of several questions, measures or codes, indexed by their names."""
@@ -157,13 +163,27 @@ def code_columns(survey: Survey) -> dict[str, str]:
     return {f"code_{code.replace('.', '_')}": code for code in survey.codes.index}
 
 
-def _term_part(part: re.Match, report: Report) -> str:
-    """One variable of a term, and the option it stands for."""
-    name, option = part["name"], part["option"]
+def _factor(factor: re.Match, report: Report) -> str:
+    """One factor of a term, and the option it stands for."""
+    coded = CODED.fullmatch(factor["expression"])
+    name, option = coded["name"] if coded else factor["expression"], factor["option"]
     if option is None:
-        return report.label(name)
+        return _expression(name, report)
     known = report.options(name) if name in report.survey.questions.index else {}
-    return f"{report.label(name)}: {known.get(option, option)}"
+    return f"{_expression(name, report)}: {known.get(option, option)}"
+
+
+def _expression(text: str, report: Report) -> str:
+    """A variable, or a function of variables, by what the variables are called."""
+
+    def called(variable: re.Match) -> str:
+        label = report.label(variable["name"])
+        return f"({label})**" if variable["power"] else label
+
+    if text.isidentifier() or not VARIABLE.search(text):
+        return report.label(text)
+    inner = text[2:-1] if text.startswith("I(") and text.endswith(")") else text.replace("np.", "")
+    return VARIABLE.sub(called, inner).replace("**2", "²").replace("**3", "³").replace("**", "^").replace("*", "×")
 
 
 def _looked_up(folder: str | Path) -> Path:

@@ -117,6 +117,8 @@ def page_facts(notebook: NotebookNode) -> dict[str, Any]:
     prose = next((code for code in (language, FALLBACK) if code in written), min(written, default=""))
     words = {key: word(key, prose or FALLBACK) for key in EXPORTER_WORDS}
     facts = {"title": "", "simulated": False, "titles": {}, "has": list(MATERIAL), "words": words, **found}
+    if prose and prose != language:
+        facts["words"] = words  # they stand in the prose: "Table", "Figure", the skip link
     return {**facts, "language": language, "prose": prose, "direction": direction(prose or language)}
 
 

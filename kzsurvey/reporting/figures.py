@@ -21,7 +21,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from kzsurvey.errors import Fault, ReportError
 from kzsurvey.reporting.fonts import chinese_font
-from kzsurvey.reporting.formats import shown
+from kzsurvey.reporting.formats import shown, shown_tick
 
 if TYPE_CHECKING:
     from kzsurvey.reporting.context import Report
@@ -55,6 +55,7 @@ class Kind(NamedTuple):
     draw: Callable[..., None]
     format: str
     height: Callable[[pd.DataFrame], float]
+    marks: bool = False  # whether what is withheld keeps its place, with a mark
 
 
 def draw(
@@ -171,11 +172,15 @@ def parts(figure: Figure, data: pd.DataFrame, report: "Report", *, format: str, 
 
 
 def histogram(figure: Figure, data: pd.DataFrame, report: "Report", *, format: str, axis: str = "") -> None:
-    """Counts per class of a number: column ``label`` names the class, ``estimate`` is the count."""
+    """Counts per class of a number: column ``label`` names the class, ``estimate`` is the count or missing."""
     axes = figure.subplots()
-    place = np.arange(len(data))
-    axes.bar(place, data["estimate"].to_numpy(dtype=float), width=0.96, color=SHADES[1], edgecolor=INK, linewidth=0.5)
-    axes.set_xticks(place, list(data["label"]))
+    place, counts = np.arange(len(data)), data["estimate"].to_numpy(dtype=float, na_value=np.nan)
+    axes.bar(place, counts, width=0.96, color=SHADES[1], edgecolor=INK, linewidth=0.5)
+    for at in place[np.isnan(counts)]:
+        mark = report.word("mark_withheld")
+        axes.annotate(mark, (at, 0), (0, 3), textcoords="offset points", ha="center", color=SOFT)
+    crowded = 0.08 * sum(_width(character) for label in data["label"] for character in label) > 0.75 * WIDTH
+    axes.set_xticks(place, list(data["label"]), rotation=40 if crowded else 0, ha="right" if crowded else "center")
     axes.set_xlabel(axis)
     axes.set_ylabel(report.word("interviews_count"))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: shown(value, "integer")))
@@ -204,7 +209,7 @@ FIGURES = {
     "coefficients": Kind(coefficients, "number", _by_panels),
     "bars": Kind(bars, "integer", _by_rows),
     "parts": Kind(parts, "percent0", _by_rows),
-    "histogram": Kind(histogram, "integer", _fixed),
+    "histogram": Kind(histogram, "integer", _fixed, marks=True),
 }
 
 
@@ -226,9 +231,8 @@ def _rows(axes: Axes, labels: Sequence[str]) -> None:
 
 
 def _values(axes: Axes, format: str, axis: str) -> None:
-    largest = max(abs(end) for end in axes.get_xlim())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: shown(value, format, beside=largest)))
-    axes.xaxis.set_major_locator(MaxNLocator(8, steps=[1, 2, 5, 10]))  # steps that one more digit writes exactly
+    axes.xaxis.set_major_locator(MaxNLocator(8, steps=[1, 2, 5, 10]))  # steps that one digit writes exactly
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: shown_tick(value, format, axes.get_xticks())))
     axes.grid(axis="x", color=LINE, linewidth=0.6)
     axes.set_xlabel(axis)
 

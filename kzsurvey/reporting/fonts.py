@@ -16,6 +16,7 @@ PACKAGE = "pylopdf-fonts-zh-cn"
 FILE = "NotoSansSC-Regular.otf"
 SYSTEM = ("Noto Sans CJK SC", "Source Han Sans SC", "PingFang SC", "Microsoft YaHei", "WenQuanYi Micro Hei")
 PUNCTUATION, CHINESE = 0x2000, 0x2E80  # first characters of general punctuation, and of what only Chinese fonts have
+STARTS = (b"OTTO", b"\0\1\0\0", b"ttcf", b"true")  # of OpenType and TrueType files and collections
 SPACE = 0x20  # some readers draw a box for a space that an embedded font has not
 
 
@@ -35,6 +36,8 @@ def chinese_font() -> Path:
     if named := os.environ.get("KZ_FONT"):
         if not Path(named).is_file():
             raise ReportError(Fault("KZ_FONT", f"no file {named}", "a font file with Chinese characters"))
+        if _start(Path(named)) not in STARTS:
+            raise ReportError(Fault("KZ_FONT", f"{named}, which is no font file", "an .otf, .ttf or .ttc file"))
         return Path(named)
     if (found := _of_package() or _of_system()) is None:
         hint = f"install {PACKAGE}, or name a font file in the environment variable KZ_FONT"
@@ -78,6 +81,11 @@ def _subset(path: Path, wanted: frozenset[int]) -> str:
         buffer = BytesIO()
         font.save(buffer, reorderTables=None)
     return f"data:font/woff2;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
+
+
+def _start(path: Path) -> bytes:
+    with open(path, "rb") as file:
+        return file.read(4)
 
 
 def _of_package() -> Path | None:

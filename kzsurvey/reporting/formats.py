@@ -1,15 +1,16 @@
 """How a number is written, in print and as data."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pandas as pd
 
 DIGITS = 10  # significant; processors agree that far
+DECIMALS = 6  # at most; what is smaller than the last of them is nought
 
 
-def shown(value: Any, format: str, *, beside: float = 0.0) -> str:
+def shown(value: Any, format: str, *, beside: Sequence[float] = ()) -> str:
     """A value as readers see it.
 
     Parameters
@@ -17,17 +18,57 @@ def shown(value: Any, format: str, *, beside: float = 0.0) -> str:
     value : number or text
     format : str
         A key of ``FORMATS``.
-    beside : float
-        The largest of the numbers it stands beside: ``number`` gives all of them the same decimals.
+    beside : estimate, low end, high end
+        The row that the value stands in, itself included: ``number`` gives all of them the same decimals.
+
+    Notes
+    -----
+    ``number``: two decimals below a hundred, one below a thousand, none above; more where the estimate would
+    have fewer than two significant digits, or half the interval or one of its ends would round to nought.
 
     Examples
     --------
+    >>> row = (0.0042, 0.0007, 0.0077)
+    >>> [shown(value, "number", beside=row) for value in row]
+    ['0.0042', '0.0007', '0.0077']
     >>> shown(0.4213, "percent"), shown(12345, "integer"), shown(0.00004, "p"), shown(-0.2, "number")
     ('42.1%', '12,345', '<0.001', '−0.20')
     """
     if format not in FORMATS:
         raise ValueError(f"no format {format!r}; allowed: {', '.join(FORMATS)}")
-    return _like(value, beside) if format == "number" else FORMATS[format](value)
+    return _number(decimals(beside or (value,)))(value) if format == "number" else FORMATS[format](value)
+
+
+def decimals(row: Sequence[float]) -> int:
+    """How many decimals ``number`` gives to an estimate and the two ends of its interval, if it has one.
+
+    Examples
+    --------
+    >>> decimals([0.21]), decimals([0.0004, -0.2, 0.2]), decimals([512.3, 498.1, 526.5])
+    (2, 5, 1)
+    """
+    estimate, *ends = (float(value) for value in row if not pd.isna(value))
+    size = max(abs(value) for value in (estimate, *ends))
+    half = (max(ends) - min(ends)) / 2 if ends else 0.0
+    needed = [_places(estimate, 2), _places(half, 1), *(_places(end, 1) for end in ends)]
+    return min(max(2 if size < 100 else 1 if size < 1000 else 0, *needed), DECIMALS)
+
+
+def shown_tick(value: float, format: str, ticks: Sequence[float]) -> str:
+    """A tick of an axis, with the decimals that its steps need.
+
+    Examples
+    --------
+    >>> [shown_tick(value, "number", [-0.002, 0, 0.002]) for value in (0.0, 0.002)]
+    ['0.000', '0.002']
+    >>> shown_tick(0.005, "percent0", [0, 0.005, 0.01])
+    '0.5%'
+    """
+    if len(ticks) < 2 or format not in ("number", "percent0"):
+        return shown(value, format)
+    step = abs(float(ticks[1] - ticks[0])) * (1 if format == "number" else 100)
+    digits = max(0, _places(step * (1 + 1e-9), 1))  # a step of 0.1 is a little less in binary
+    return (_number if format == "number" else _percent)(digits)(value)
 
 
 def format_of(name: str, value: Any) -> str:
@@ -69,10 +110,11 @@ def _percent(digits: int) -> Callable[[Any], str]:
     return lambda value: _sign(f"{100 * value:.{digits}f}%")
 
 
-def _like(value: float, beside: float) -> str:
-    """Two decimals below a hundred, one below a thousand, none above: about as many as mean something."""
-    size = max(abs(value), abs(beside))
-    return _number(2 if size < 100 else 1 if size < 1000 else 0)(value)
+def _places(value: float, digits: int) -> int:
+    """Decimals at which a value has so many significant digits; none are needed for nought."""
+    if not math.isfinite(value) or abs(value) < 0.5 * 10**-DECIMALS:
+        return 0
+    return digits - 1 - math.floor(math.log10(abs(value)))
 
 
 def _p_is(value: float) -> str:
@@ -92,7 +134,7 @@ def _sign(text: str) -> str:
 FORMATS: dict[str, Callable[[Any], str]] = {
     "text": str,
     "integer": _number(0),
-    "number": lambda value: _like(value, 0.0),
+    "number": lambda value: _number(decimals((value,)))(value),
     "number1": _number(1),
     "number3": _number(3),
     "percent": _percent(1),

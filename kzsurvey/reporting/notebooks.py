@@ -20,6 +20,7 @@ from kzsurvey import tables
 from kzsurvey.errors import Fault, ReportError, SurveyError, fail_if
 from kzsurvey.files import sha256, whole_file
 from kzsurvey.reporting.exporter import ReportExporter
+from kzsurvey.reporting.fonts import chinese_font
 from kzsurvey.reporting.kernels import Execute, kernels
 from kzsurvey.survey import Survey
 
@@ -85,9 +86,10 @@ def run_notebooks(
         Nothing has been written then.
     """
     place = _folder(survey, folder)
-    chosen = list(languages or survey.languages)
+    chosen = list(dict.fromkeys(languages or survey.languages))
     stems = list(notebooks or survey.reports.get("notebooks") or sorted(path.name for path in place.glob("*.ipynb")))
     fail_if(_faults(survey, chosen, stems, to, place), ReportError)
+    chinese_font()  # a font that is not there is one fault here, and one per notebook later
     manifest = tables.read_manifest(survey)
     jobs = [Job(place / name, language) for name in stems for language in chosen]
     made = _make(jobs, survey, to, progress)

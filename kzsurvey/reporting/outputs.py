@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from kzsurvey.reporting.disclosure import withhold
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 TABLE_MIME = "application/vnd.kzsurvey.table+json"
 FIGURE_MIME = "application/vnd.kzsurvey.figure+json"
 COUNTS = ("n", "count")
-ESTIMATE = ("estimate", "conf_low", "conf_high")
+INTERVAL_OF = ("estimate", "alpha", "conf_low", "conf_high")  # what an interval is of, and its ends
+FEW = 8  # degrees of freedom below which an interval is marked
 Texts = Mapping[str, str] | str
 
 
@@ -85,7 +87,8 @@ def table_output(
     ----------
     data : DataFrame, one row per printed row
         Levels of a named index are row heads; without one the first column is. ``conf_low`` and ``conf_high`` are
-        printed as one interval. Other columns in their order.
+        printed as one interval; ``df`` beside them is not printed, but intervals on fewer than 8 degrees of freedom
+        are marked. Other columns in their order.
     report : Report
     caption : text, or mapping of language to text
     heads : mapping of column to text
@@ -121,10 +124,13 @@ def table_output(
     mask = safe.pop("withheld")
     flat = safe if _plain_index(safe) else safe.reset_index()
     flat.columns = [str(name) for name in flat.columns]
+    few = _few(flat)
+    flat = flat.drop(columns="df") if "df" in flat and "conf_low" in flat else flat
     row_heads = 1 if _plain_index(safe) else safe.index.nlevels
     columns = _columns(flat, report, heads or {}, formats or {})
     marks = _marks(flat, mask.to_numpy(), row_heads, blank)
     lines = _notes(report, notes, n, hidden=bool(marks), interval="conf_low" in flat, mark="note_withheld")
+    lines += [report.word("note_few")] if few.any() else []
     twin = {
         "caption": report.text(caption),
         "columns": [
@@ -133,11 +139,12 @@ def table_output(
         "row_heads": row_heads,
         "rows": [[rounded(flat.at[row, name]) for column in columns for name in column.names] for row in flat.index],
         "withheld": [list(mark) for mark in sorted(marks)],
+        "few_clusters": [int(row) for row in few.nonzero()[0]],
         "notes": lines,
         "n": n,
         "simulated": report.survey.simulated,
     }
-    cells = _cells(flat, columns, marks, report)
+    cells = _cells(flat, columns, marks, few, report)
     html = table_html(cells, columns, row_heads, twin, report)
     plain = "\n".join([twin["caption"], "\t".join(column.head for column in columns), *map("\t".join, cells)])
     return Output({"text/html": html, TABLE_MIME: twin, "text/plain": plain})
@@ -187,10 +194,20 @@ def figure_output(
         raise ValueError(f"no kind of figure {kind!r}; allowed: {', '.join(FIGURES)}")
     safe = _withheld(data, report, counts, sums)
     mask = safe.pop("withheld")
-    drawn = safe[~mask.to_numpy()]
+    kept = FIGURES[kind].marks
+    drawn = safe if kept else safe[~mask.to_numpy()]
+    few = drawn[_few(drawn)]
     written = format or FIGURES[kind].format
     picture = draw(drawn, report, kind=kind, n=n, format=written, **options)
-    lines = _notes(report, notes, None, hidden=bool(mask.any()), interval="conf_low" in safe, mark="note_not_drawn")
+    lines = _notes(
+        report,
+        notes,
+        None,
+        hidden=bool(mask.any()),
+        interval="conf_low" in safe,
+        mark="note_withheld" if kept else "note_not_drawn",
+    )
+    lines += [report.word("note_few_drawn").format(names=_named(few))] if len(few) else []
     said_alt = report.text(alt) or _alt(drawn, report, kind, written)
     twin = {
         "caption": report.text(caption),
@@ -260,12 +277,14 @@ def _notes(
     return lines
 
 
-def _cells(flat: pd.DataFrame, columns: Sequence[Column], marks: set, report: "Report") -> list[list[str]]:
+def _cells(
+    flat: pd.DataFrame, columns: Sequence[Column], marks: set, few: np.ndarray, report: "Report"
+) -> list[list[str]]:
     """Every cell as it is printed."""
     withheld, none = report.word("mark_withheld"), report.word("mark_none")
     cells = []
     for row in range(len(flat)):
-        line, largest = [], _largest(flat.iloc[row])
+        line, beside = [], _estimate(flat.iloc[row])
         for column in columns:
             values = [flat[name].iloc[row] for name in column.names]
             if any((row, name) in marks for name in column.names):
@@ -273,15 +292,28 @@ def _cells(flat: pd.DataFrame, columns: Sequence[Column], marks: set, report: "R
             elif any(pd.isna(value) for value in values):
                 line.append(none)
             else:
-                line.append(_joined([shown(value, column.format, beside=largest) for value in values]))
+                own = beside if column.names[0] in INTERVAL_OF else ()
+                written = _joined([shown(value, column.format, beside=own) for value in values])
+                line.append(f"{written} †" if few[row] and "conf_low" in column.names else written)
         cells.append(line)
     return cells
 
 
-def _largest(row: pd.Series) -> float:
-    """The largest end of an estimate and its interval, which are written with the same decimals."""
-    ends = pd.to_numeric(row[[name for name in ESTIMATE if name in row]], errors="coerce").abs()
-    return 0.0 if ends.isna().all() else float(ends.max())
+def _estimate(row: pd.Series) -> list[float]:
+    """An estimate and its interval, which are written with the same decimals; in its place what the interval is of."""
+    return [float(row[name]) for name in INTERVAL_OF if name in row and pd.notna(row[name])]
+
+
+def _few(data: pd.DataFrame) -> np.ndarray:
+    """Which rows have an interval on so few degrees of freedom that it means little."""
+    if not {"df", "conf_low"} <= set(data):
+        return np.zeros(len(data), dtype=bool)
+    return (data["df"].lt(FEW) & data["conf_low"].notna()).fillna(False).to_numpy(dtype=bool)
+
+
+def _named(rows: pd.DataFrame) -> str:
+    """What the rows of a figure are called, each group once where there are groups."""
+    return "; ".join(dict.fromkeys(rows["group" if "group" in rows else "label"].astype("str")))
 
 
 def _joined(parts: Sequence[str]) -> str:

@@ -15,7 +15,7 @@ import pandas as pd
 
 from kzsurvey.reporting.formats import format_of, rounded, shown
 from kzsurvey.reporting.outputs import COUNTS, Output, display
-from kzsurvey.reporting.words import PROSE
+from kzsurvey.reporting.words import FALLBACK, PROSE, direction, word
 
 if TYPE_CHECKING:
     from kzsurvey.reporting.context import Report
@@ -65,9 +65,9 @@ def said(report: "Report", *, about: Mapping[str, Any] | None = None, **parts: A
     texts = {name: text for name, text in parts.items() if name in languages}
     for text in texts.values():
         _no_typed_number(text)
-    foreign = report.language not in texts
-    values = {name: _spoken(name, value, report, foreign) for name, value in parts.items() if name not in languages}
-    values |= {name: Spoken(value, report) for name, value in (about or {}).items()}
+    spoken = next((code for code in (report.language, FALLBACK) if code in texts), next(iter(texts), FALLBACK))
+    values = {name: _spoken(name, value, report, spoken) for name, value in parts.items() if name not in languages}
+    values |= {name: Spoken(value, report, language=spoken) for name, value in (about or {}).items()}
     template = report.text(texts)
     sentence = _Sentences().vformat(template, (), values)
     twin = {"text": sentence, "numbers": {name: value.data() for name, value in values.items()}}
@@ -79,25 +79,37 @@ def said(report: "Report", *, about: Mapping[str, Any] | None = None, **parts: A
 class Spoken:
     """A value inside a sentence: written by format, or by the words that stand for a withheld one.
 
-    ``foreign``: a label that is in another language than the sentence, and keeps its own direction.
+    ``language`` is the sentence's: a label in another one keeps its own direction, and so does every value where one of
+    the two is written from right to left.
     """
 
     value: Any
     report: "Report"
+    language: str
     withheld: str = ""
     low: Any = None
     high: Any = None
-    foreign: bool = False
 
     def __format__(self, specification: str) -> str:
         if self.withheld:
-            return self.withheld
+            return self.apart(self.withheld)
         if isinstance(self.value, str):
             label = re.sub(r"([\\`*_\[\]$#~|])", r"\\\1", escape(self.value, quote=False))
-            return f'<bdi lang="{escape(self.report.language)}">{label}</bdi>' if self.foreign else label
+            own = self.report.language
+            return self.apart(label) if own == self.language else f'<bdi lang="{escape(own)}">{label}</bdi>'
         if self.value is None or pd.isna(self.value):
-            return self.report.word("mark_none")
-        return shown(self.value, specification or format_of("", self.value))
+            return word("mark_none", self.language, self.report.survey)
+        return self.apart(shown(self.value, specification or format_of("", self.value), beside=self.row))
+
+    def apart(self, written: str) -> str:
+        """Isolated from the words around it, where they or labels beside it are written from right to left."""
+        mixed = "rtl" in (direction(self.language), direction(self.report.language))
+        return f"<bdi>{written}</bdi>" if mixed else written
+
+    @property
+    def row(self) -> tuple[Any, ...]:
+        """The estimate and both ends of its interval, which are written with the same decimals."""
+        return tuple(value for value in (self.value, self.low, self.high) if value is not None)
 
     @property
     def interval(self) -> "_Interval":
@@ -121,9 +133,9 @@ class _Interval:
 
     def __format__(self, specification: str) -> str:
         if self.of.withheld:
-            return self.of.withheld
-        low, high = (shown(end, specification or "number") for end in (self.of.low, self.of.high))
-        return f"{low} {self.of.report.word('to')} {high}"
+            return self.of.apart(self.of.withheld)
+        low, high = (shown(end, specification or "number", beside=self.of.row) for end in (self.of.low, self.of.high))
+        return self.of.apart(f"{low} {word('to', self.of.language, self.of.report.survey)} {high}")
 
 
 class _Sentences(Formatter):
@@ -135,22 +147,22 @@ class _Sentences(Formatter):
         return kwargs[key]
 
 
-def _spoken(name: str, value: Any, report: "Report", foreign: bool) -> Spoken:
+def _spoken(name: str, value: Any, report: "Report", language: str) -> Spoken:
     """A value of a sentence, withheld where it stands for too few interviews."""
-    smallest = report.survey.smallest_cell
+    smallest, withheld = report.survey.smallest_cell, word("withheld", language, report.survey)
     if isinstance(value, str):
-        return Spoken(value, report, foreign=foreign)
+        return Spoken(value, report, language)
     if isinstance(value, pd.Series | Mapping):
         bases = [value[count] for count in COUNTS if count == "n" or count in value]
         few = bool(value.get("withheld", False)) or any(pd.isna(base) or 0 < base < smallest for base in bases)
         ends = {"low": value.get("conf_low"), "high": value.get("conf_high")}
-        return Spoken(value["estimate"], report, report.word("withheld") if few else "", **ends)
+        return Spoken(value["estimate"], report, language, withheld if few else "", **ends)
     if value is None or pd.isna(value):
-        return Spoken(None, report, report.word("withheld"))
+        return Spoken(None, report, language, withheld)
     if not isinstance(value, numbers.Integral):
         raise TypeError(f"{name} is a bare decimal: give the row with its estimate and n, or name it under about")
-    hidden = report.word("fewer_than").format(smallest=smallest) if 0 < value < smallest else ""
-    return Spoken(int(value), report, hidden)
+    few = word("fewer_than", language, report.survey).format(smallest=smallest)
+    return Spoken(int(value), report, language, few if 0 < value < smallest else "")
 
 
 def _no_typed_number(text: str) -> None:

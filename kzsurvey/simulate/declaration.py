@@ -33,6 +33,14 @@ _FILE = (
     "file", "where", "encoding", "headers", "options", "language", "traditional", "title", "sheet", "separator",
     "extra", "shuffled",
 )  # fmt: skip
+_LISTS = ("variables", "open", "files")
+_KINDS = {
+    "interviews": {**dict.fromkeys(TABLES, str), "second": int | float},
+    "variables": {**dict.fromkeys(("name", "distribution", "level"), str), "terms": dict},
+    "open": {"question": str, "codes": dict},
+    "files": {**dict.fromkeys(_FILE, str), **dict.fromkeys(("traditional", "shuffled"), bool)},
+}
+_WORDS = {str: "a text in quotes", bool: "true or false", dict: "a table", int | float: "a number"}
 _TOP = ("note", "interviews", "variables", "open", "files", "mess")
 
 
@@ -56,6 +64,7 @@ def read_plan(survey: Survey) -> Plan:
     if not path.is_file():
         return _empty(survey)
     settings = _read_toml(path)
+    fail_if(_shape_faults(settings), DefinitionError)
     fail_if(_faults(settings, survey), DefinitionError)
     interviews = settings["interviews"]
     tables = {key: _read_csv(survey.folder / interviews[key]) for key in TABLES if key in interviews}
@@ -148,6 +157,20 @@ def _faults(settings: Mapping[str, Any], survey: Survey) -> Iterator[Fault]:
     yield from _mess_faults(settings.get("mess", {}), survey)
 
 
+def _shape_faults(settings: Mapping[str, Any]) -> Iterator[Fault]:
+    """Sections, and entries of them, that are of another kind than what is read from them."""
+    tables = {key: [settings[key]] for key in ("interviews", "mess") if key in settings}
+    for key, entries in {**tables, **{key: settings[key] for key in _LISTS if key in settings}}.items():
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            yield Fault(FILE, f"{settings[key]!r}", f"[[{key}]]" if key in _LISTS else f"[{key}]", column=key)
+            continue
+        for entry in entries:
+            for name, value in entry.items():
+                kind = dict if key == "mess" else _KINDS[key].get(name)
+                if kind and not isinstance(value, kind):
+                    yield Fault(FILE, f"{value!r}", _WORDS[kind], column=f"{key}.{name}")
+
+
 def _variable_faults(entry: Mapping[str, Any], number: int, known: set[str], survey: Survey) -> Iterator[Fault]:
     """One [[variables]]: its keys, its distribution, and that its terms were drawn before it."""
     place = f"variables {entry.get('name', f'no. {number}')}"
@@ -233,6 +256,10 @@ def _file_faults(entry: Mapping[str, Any], survey: Survey) -> Iterator[Fault]:
     yield from _unknown(entry, _FILE, place)
     if Path(entry.get("file", "")).suffix not in (".csv", ".xlsx"):
         yield Fault(FILE, f"file {entry.get('file')!r}", "a path that ends in .csv or .xlsx", column=place)
+    if Path(entry.get("file", "")).is_absolute() or ".." in Path(entry.get("file", "")).parts:
+        yield Fault(FILE, f"file {entry['file']!r}", "a path below the survey's folder", column=place)
+    if len(entry.get("separator", ",")) != 1:
+        yield Fault(FILE, f"separator {entry['separator']!r}", "one sign", column=place)
     for key in ("headers", "options"):
         if entry.get(key, "name") not in ("name", "label"):
             yield Fault(FILE, f"{key} = {entry[key]!r}", "name, label", column=place)

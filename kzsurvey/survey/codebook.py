@@ -131,6 +131,7 @@ def _code_faults(sheet: Sheet, schemes: Collection[str]) -> list[Fault]:
     """Codes that are missing or stand twice, unknown schemes and parents, a parent that is its own descendant."""
     faults = repeated(sheet, (row for row in sheet if row["code"]), ["code"], "code")
     rows = {row["code"]: row for row in sheet}
+    faults += _clashing(sheet, rows)
     for row in sheet:
         parent = rows.get(row["parent"])
         if not row["code"]:
@@ -144,10 +145,22 @@ def _code_faults(sheet: Sheet, schemes: Collection[str]) -> list[Fault]:
                     row, "parent", f"parent {row['parent']!r}", "a code of this file", near(row["parent"], rows)
                 )
             )
-        elif parent is not None and parent["scheme"] != row["scheme"]:
+        elif row["parent"] and parent["scheme"] != row["scheme"]:
             faults.append(sheet.fault(row, "parent", f"parent {row['parent']} of another scheme", row["scheme"]))
         elif row["code"] in _ancestors(row, rows):
             faults.append(sheet.fault(row, "parent", f"{row['code']} above itself", "a parent that is not below it"))
+    return faults
+
+
+def _clashing(sheet: Sheet, rows: Mapping[str, Row]) -> list[Fault]:
+    """Codes whose columns in ``analysis`` would bear one name: T1.1 and T1_1 both give code_T1_1."""
+    seen, faults = {}, []
+    for code, row in rows.items():
+        other = seen.setdefault(code.replace(".", "_"), code)
+        if other != code:
+            faults.append(
+                sheet.fault(row, "code", f"code {code!r} beside {other!r}", "codes that differ in more than . and _")
+            )
     return faults
 
 

@@ -1,6 +1,7 @@
 """The smaller tables of a definition: measures, frame, corrections, words; read, and checked against the form."""
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +15,7 @@ from kzsurvey.survey.sheets import Row, Sheet, column_faults, listed, near, read
 from kzsurvey.survey.xlsform import NAME
 
 RULES = ("mean", "sum")
+FLAGS = ("1", "0", "true", "false")
 SCALED = ("integer", "decimal", "select_one", "calculate")
 
 
@@ -126,6 +128,8 @@ def _measure_faults(sheet: Sheet, row: Row, asked: Asked) -> list[Fault]:
         if item not in numeric:
             allowed = "a question with a number or one option as its answer"
             faults.append(sheet.fault(row, "items", f"item {item!r}", allowed, near(item, numeric)))
+    for item in (item for item, times in Counter(items).items() if times > 1):
+        faults.append(sheet.fault(row, "items", f"item {item!r} a second time", "once"))
     for item in row["reversed"].split():
         if item not in items:
             faults.append(
@@ -147,7 +151,7 @@ def _range_faults(sheet: Sheet, row: Row, items: int) -> list[Fault]:
         faults.append(sheet.fault(row, "low", "no range", "low and high, which reversing an item needs"))
     if low >= high:
         faults.append(sheet.fault(row, "low", f"low {row['low']}, high {row['high']}", "low below high"))
-    if not math.isnan(smallest) and not (smallest == int(smallest) and 1 <= smallest <= max(items, 1)):
+    if not math.isnan(smallest) and not (smallest.is_integer() and 1 <= smallest <= max(items, 1)):
         faults.append(sheet.fault(row, "smallest", row["smallest"], f"a whole number from 1 to {items}"))
     return faults
 
@@ -173,9 +177,21 @@ def _question_faults(sheet: Sheet, row: Row, asked: Asked) -> list[Fault]:
     if not question and row["new"] != "remove":
         allowed = "a question; or new = remove, which takes the interview out"
         return [sheet.fault(row, "question", "an empty cell", allowed)]
+    if question in (flags := _option_flags(asked)):
+        fits = row["new"].lower() in FLAGS and row["old"].lower() in (*FLAGS, "", "*")
+        found = f"old {row['old']!r}, new {row['new']!r}"
+        allowed = "1 or 0 (true or false): whether the option is chosen; old may be *"
+        return [] if fits else [sheet.fault(row, "new", found, allowed)]
     if question and question not in names:
+        names += sorted(flags)
         return [sheet.fault(row, "question", f"question {question!r}", "a question of the form", near(question, names))]
     return []
+
+
+def _option_flags(asked: Asked) -> set[str]:
+    """Names of single options of select_multiple questions, as exports and as interviews write them."""
+    several = asked.questions.index[asked.questions["type"] == "select_multiple"]
+    return {f"{name}{mark}{option}" for name in several for option in asked.options(name) for mark in (".", "__")}
 
 
 def _texts(row: Row, columns: tuple[str, ...]) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """What a survey is once its folder has been read: frozen records, the only thing the other stages know of a survey."""
 
+import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -13,7 +14,9 @@ if TYPE_CHECKING:
 QUESTION_TYPES = (
     "integer", "decimal", "text", "date", "time", "datetime", "select_one", "select_multiple", "calculate", "note",
 )  # fmt: skip
-MISSING_REASONS = ("not_asked", "no_answer", "dont_know", "refused", "invalid", "lost")
+# why a question has no value: the skip logic left it out; nothing was said; two things a person can say instead; what
+# was said cannot stand, or cannot be read any more; the delivered file has no column for the question
+MISSING_REASONS = ("not_asked", "no_answer", "dont_know", "refused", "invalid", "lost", "not_delivered")
 _NOTHING: "Mapping[str, Any]" = MappingProxyType({})
 
 
@@ -30,11 +33,13 @@ class Delivered:
     sha256 : str
         Empty, or what the file must hash to.
     columns : mapping of delivered header to question name
-        For headers that are neither a question's name nor its label.
+        For headers that are neither a question's name nor its label. Where several columns have one header,
+        ``"Header#2"`` is the second of them, here and among the headers to ignore.
     header_row : int
         Row of the headers, the first row is 1.
     where : mapping of column header to a value, or to a tuple of values
-        Only rows with these values are answers (one wave of a panel file, say); empty means all rows.
+        Only rows with one of these values are answers (one wave of a panel file, say); ``"*"`` is any value at all,
+        so that only rows without one are left out. Empty means all rows.
     """
 
     path: Path
@@ -114,7 +119,8 @@ class Survey:
         ``start``, ``end``; also ``shortest_minutes``, ``near_duplicate`` (0-1).
     missing : mapping of reason to the tuple of written answers that mean it
         Reasons as in MISSING_REASONS. A number in here (``99``) means it only where the question's constraint
-        does not allow that number.
+        does not allow that number. A word that is the name or the label of an option makes that option a reason: it is
+        no answer any more, see :meth:`missing_options`.
     places : tuple of str
         select_one questions whose answers are matched as names of places (spelling, old names, aliases).
     sample : mapping
@@ -130,7 +136,8 @@ class Survey:
     smallest_cell : int
         The smallest count of interviews that may be published.
     reports : mapping
-        ``notebooks`` (tuple of file names; empty means all), and per notebook stem titles per language.
+        ``notebooks`` (tuple of file names; empty means all), ``titles`` (per notebook stem, per language), ``groups``
+        (questions that results are broken down by; where not set, the first of the strata and places).
     settings : mapping
         survey.toml as read, for sections that a single stage owns.
     questions : DataFrame, one row per question, index ``name``
@@ -152,7 +159,9 @@ class Survey:
         Columns ``variable``, ``value``, ``count``, ``source``, ``file``, ``row``.
     corrections : DataFrame, one row per hand correction
         Columns ``interview``, ``question``, ``old``, ``new``, ``reason``, ``who``, ``when``, ``file``, ``row``.
-        ``question`` empty and ``new`` ``remove``: the whole interview is taken out.
+        ``question`` empty and ``new`` ``remove``: the whole interview is taken out. ``question`` may be one option of a
+        select_multiple, ``water.borehole`` or ``water__borehole``; ``old`` and ``new`` are then 1 or 0 (true or false).
+        ``old`` is what was delivered, an empty cell where nothing was, or ``*`` for whatever stands there.
     words : DataFrame, one row per word the reports use, index ``key``
         Columns per language: the survey's own translations, over those of the library. Often empty.
     """
@@ -203,10 +212,26 @@ class Survey:
     def options(self, question: str) -> "pd.DataFrame":
         """Answer options of a question, in the order of the form: rows of ``choices`` indexed by ``name``.
 
-        An option that is offered under several values of a filter is here once, as it first stands in the form.
+        An option that is offered under several values of a filter is here once, as it first stands in the form. Options
+        that ``missing`` names are left out: they are reasons for having no answer, and rank beside no answer.
         """
+        return self.offered(question).drop(index=list(self.missing_options(question)))
+
+    def offered(self, question: str) -> "pd.DataFrame":
+        """Everything the form lets people choose: ``options``, and those that mean there is no answer."""
         wanted = self.choices["list_name"] == self.questions.at[question, "list_name"]
         return self.choices[wanted].drop_duplicates("name").set_index("name")
+
+    def missing_options(self, question: str) -> "Mapping[str, str]":
+        """Options of a question that ``missing`` names, by name or label: option to reason."""
+        reasons = {_plain(word): reason for reason, words in self.missing.items() for word in words}
+        labels = [f"label_{language}" for language in self.languages]
+        found = {}
+        for name, option in self.offered(question).iterrows():
+            written = (_plain(form) for form in (name, *option[labels]) if form)
+            named = [reasons[form] for form in written if form in reasons]
+            found |= {name: named[0]} if named else {}
+        return found
 
     def label(self, question: str, language: str) -> str:
         """The wording of a question, or of a measure; its name where the form has none in this language."""
@@ -214,3 +239,8 @@ class Survey:
             if question in table.index:
                 return table.at[question, f"label_{language}"] or question
         return question
+
+
+def _plain(written: str) -> str:
+    """A word in ordinary width, lower case, without spaces."""
+    return "".join(unicodedata.normalize("NFKC", written).casefold().split())

@@ -12,6 +12,11 @@ from kzsurvey.survey.settings import FILE
 from kzsurvey.survey.sheets import listed, near
 
 DESIGN_VARIABLES = ("weight", "stratum", "cluster")
+MOMENTS = {
+    "date": ("date", "datetime", "text", "calculate"),
+    "start": ("time", "datetime", "text", "calculate"),
+    "end": ("time", "datetime", "text", "calculate"),
+}
 
 
 class Known(NamedTuple):
@@ -51,6 +56,7 @@ def reference_faults(read: Mapping[str, Any], known: Known) -> list[Fault]:
         *_column_faults(read, known),
         *_title_faults(read),
         *_model_faults(read, known),
+        *_report_faults(read, known),
     ]
 
 
@@ -84,6 +90,10 @@ def _interview_faults(read: Mapping[str, Any], known: Known) -> Iterator[Fault]:
     for key in ("id", "respondent", "interviewer", "date", "start", "end"):
         given = [interview[key]] if interview.get(key) else []
         yield from _unknown(f"interview.{key}", given, known.names(), "a question of the form")
+    for key, types in MOMENTS.items():
+        if (name := interview.get(key)) in known.names() and name not in known.names(*types):
+            found = f"{name!r}, a {known.questions.at[name, 'type']}"
+            yield Fault(FILE, found, f"a question of type {', '.join(types)}", column=f"interview.{key}")
 
 
 def _place_faults(read: Mapping[str, Any], known: Known) -> Iterator[Fault]:
@@ -148,6 +158,17 @@ def _model_faults(read: Mapping[str, Any], known: Known) -> Iterator[Fault]:
         yield from _formula_faults(model, variables, key)
 
 
+def _report_faults(read: Mapping[str, Any], known: Known) -> Iterator[Fault]:
+    reports = read.get("reports", {})
+    yield from _unknown("reports.groups", reports.get("groups", ()), known.names("select_one"), "a select_one question")
+    for name in reports.get("notebooks", ()):
+        if not name.endswith(".ipynb") or set(name) & set("/\\"):
+            yield Fault(FILE, f"{name!r}", "the name of a notebook, name.ipynb", column="reports.notebooks")
+    for name, title in reports.get("titles", {}).items():
+        languages = f"languages: {listed(read['languages'])}"
+        yield from _unknown(f"reports.titles.{name}", title, read["languages"], languages)
+
+
 def _where_faults(text: str, variables: Collection[str], key: str) -> Iterator[Fault]:
     try:
         compile_expression(text, names=variables, dot=False, file=FILE, column=key)
@@ -166,7 +187,9 @@ def _formula_faults(model: Mapping[str, Any], variables: Collection[str], key: s
         formula = Formula(model["formula"])
         named = sorted(str(name) for name in formula.required_variables)
     except (FormulaicError, SyntaxError, ValueError) as problem:
-        found = f"{model['formula']!r} ({' '.join(str(problem).split())})"
+        # formulaic colours the place for a terminal
+        reason = re.sub(r"\x1b?\[[\d;]*m|[⧛⧚]", "", str(problem))
+        found = f"{model['formula']!r} ({' '.join(reason.split())})"
         yield Fault(FILE, found, shape, column=f"{key}.formula")
         return
     if not hasattr(formula, "lhs"):

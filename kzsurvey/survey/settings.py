@@ -47,8 +47,12 @@ TEXT = Kind("a text in quotes", _is_text)
 TEXTS = Kind('a list of texts, ["..."]', _is_texts)
 WORDS = Kind('a table of texts, {en = "..."}', _is_words)
 FLAG = Kind("true or false", lambda value: isinstance(value, bool))
-WHOLE = Kind("a whole number, 1 or more", lambda value: _is_number(value) and value == int(value) and value >= 1)
+WHOLE = Kind("a whole number, 1 or more", lambda value: _is_number(value) and isinstance(value, int) and value >= 1)
 POSITIVE = Kind("a number above 0", lambda value: _is_number(value) and value > 0)
+SEPARATOR = Kind(
+    'one sign, such as "," ";" "|" or "\\t"',
+    lambda value: _is_text(value) and (value == "" or (len(value) == 1 and value.isascii() and value not in '\r\n\0"')),
+)
 SHARE = Kind("a number between 0 and 1", lambda value: _is_number(value) and 0 < value <= 1)
 BOUNDS = Kind(
     "two numbers, the low one first: [0.2, 5.0]",
@@ -91,11 +95,13 @@ SECTIONS = {
         "lonely": one_of("fail", "certainty", "adjust", "average"),
     },
     "reports": {"groups": TEXTS, "notebooks": TEXTS, "titles": TITLES},
+    "screening": {"names": TEXTS, "keep": TEXTS},
     "weighting": {"method": one_of("raking", ""), "margins": TEXTS, "bounds": BOUNDS},
 }
 LISTS = {
     "delivered": {
-        **dict.fromkeys(("file", "sheet", "encoding", "separator", "sha256"), TEXT),
+        **dict.fromkeys(("file", "sheet", "encoding", "sha256"), TEXT),
+        "separator": SEPARATOR,
         "header_row": WHOLE,
         "columns": WORDS,
         "where": WHERE,
@@ -109,7 +115,6 @@ LISTS = {
     },
 }
 NEEDED_IN_LIST = {"delivered": ("file",), "schemes": ("name", "questions"), "models": ("name", "kind", "formula")}
-FREE = ("screening",)
 DEFAULTS = {
     "interview": {"near_duplicate": 0.95},
     "sample": {"strata": (), "clusters": (), "weight": "", "population": (), "lonely": "adjust"},
@@ -154,7 +159,7 @@ def read_settings(folder: Path) -> Settings:
 
 def _usable(read: Mapping[str, Any]) -> dict[str, Any]:
     """The keys whose values are of the right kind, so that one slip does not hide the others."""
-    result = {key: value for key, value in read.items() if key in FREE or (key in TOP and TOP[key].fits(value))}
+    result = {key: value for key, value in read.items() if key in TOP and TOP[key].fits(value)}
     for name, keys in SECTIONS.items():
         given = read.get(name)
         result[name] = _fitting(given, keys) if isinstance(given, dict) else {}
@@ -187,7 +192,7 @@ def _key_faults(read: Mapping[str, Any]) -> Iterator[Fault]:
 
 
 def _nested() -> tuple[str, ...]:
-    return (*SECTIONS, *LISTS, *FREE)
+    return (*SECTIONS, *LISTS)
 
 
 def _table_faults(
@@ -210,7 +215,7 @@ def _list_faults(name: str, entries: object, keys: Mapping[str, Kind]) -> Iterat
         return
     seen = set()
     for number, entry in enumerate(entries, start=1):
-        called = entry.get("name") or entry.get("file") or number
+        called = next((entry[key] for key in ("name", "file") if entry.get(key) and _is_text(entry[key])), number)
         # a model may say more than every model does: each kind checks its own options
         yield from _table_faults(f"{name}.{called}.", entry, keys, closed=name != "models")
         for key in NEEDED_IN_LIST[name]:
@@ -269,16 +274,9 @@ def delivered_faults(read: Mapping[str, Any], folder: Path) -> list[Fault]:
         path, wanted = folder / entry["file"], entry.get("sha256", "")
         if not path.is_file():
             there = sorted(f"delivered/{other.name}" for other in (folder / "delivered").glob("*"))
-            column = "delivered.file"
-            faults.append(
-                Fault(
-                    FILE,
-                    f"{entry['file']}, which is no file",
-                    f"a file in {folder}",
-                    column=column,
-                    hint=near(entry["file"], there),
-                )
-            )
+            found = f"{entry['file']}, which is {'a folder' if path.is_dir() else 'no file'}"
+            hint = "" if path.is_dir() else near(entry["file"], there)
+            faults.append(Fault(FILE, found, f"a file in {folder}", column="delivered.file", hint=hint))
         elif not path.stat().st_size:
             faults.append(Fault(entry["file"], "an empty file", "answers as delivered"))
         elif wanted and sha256(path) != wanted.lower():

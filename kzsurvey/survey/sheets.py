@@ -85,28 +85,42 @@ def read_csv_records(path: Path) -> list[list[str]]:
     text = read_text(path)
     first = next(line for line in text.splitlines() if line.strip())
     separator = max((",", ";", "\t"), key=first.count)
+    records = []
     try:
-        return list(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True))
+        records.extend(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True))
     except csv.Error as problem:
-        fault = Fault(path.name, f"text that is no CSV ({problem})", "cells with a quote or a comma stand in quotes")
-        raise DefinitionError(fault) from None
+        found, allowed = f"text that is no CSV ({problem})", "cells with a quote or a comma stand in quotes"
+        raise DefinitionError(Fault(path.name, found, allowed, row=len(records) + 1)) from None
+    return records
 
 
 def read_text(path: Path) -> str:
     """The text of a file in UTF-8; raises DefinitionError where the file is missing, empty or in another encoding."""
     if not path.is_file():
-        raise DefinitionError(Fault(path.name, "no such file", f"a file in {path.parent}"))
-    content = path.read_bytes()
+        found = "a folder" if path.is_dir() else "no such file"
+        raise DefinitionError(Fault(path.name, found, f"a file in {path.parent}"))
+    content = _bytes(path)
+    sort = {".toml": "TOML", ".csv": "CSV UTF-8"}.get(path.suffix, "text")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
         row = content[: problem.start].count(b"\n") + 1
         found = f"bytes that are not UTF-8 (line {row} of the file)"
-        fault = Fault(path.name, found, "UTF-8", hint="save it as: CSV UTF-8")
+        fault = Fault(path.name, found, "UTF-8", hint=f"save it in UTF-8, as {sort}")
         raise DefinitionError(fault) from None
     if not text.strip():
-        raise DefinitionError(Fault(path.name, "an empty file", "a header and rows"))
+        raise DefinitionError(
+            Fault(path.name, "an empty file", "name and languages" if sort == "TOML" else "a header and rows")
+        )
     return text
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as problem:
+        found = f"a file that cannot be opened ({problem.strerror})"
+        raise DefinitionError(Fault(path.name, found, "a file that you may read")) from None
 
 
 def read_workbook(path: Path) -> dict[str, list[list[str]]]:

@@ -122,7 +122,7 @@ def read_form(folder: Path) -> Form:
     found = [name for name in FORMS if (folder / name).is_file()]
     if len(found) != 1:
         what = " and ".join(found) if found else "no form"
-        raise DefinitionError(Fault(folder.name, what, "form.xlsx, or questions.csv and choices.csv"))
+        raise DefinitionError(Fault(str(folder), what, "form.xlsx, or questions.csv and choices.csv, as files"))
     if found == ["questions.csv"]:
         return read_csv_form(folder / "questions.csv", folder / "choices.csv")
     return read_workbook_form(folder / found[0])
@@ -138,7 +138,7 @@ def read_csv_form(questions: Path, choices: Path) -> Form:
     first = next(record for record in records if any(cell.strip() for cell in record))
     if first[0].strip() in SHEETS and not any(cell.strip() for cell in first[1:]):
         return _sections(questions.name, records)
-    lists = sheet_of(choices.name, read_csv_records(choices)) if choices.is_file() else Sheet(choices.name)
+    lists = sheet_of(choices.name, read_csv_records(choices)) if choices.exists() else Sheet(choices.name)
     return _form(sheet_of(questions.name, records), lists, Sheet("settings"))
 
 
@@ -220,6 +220,8 @@ def _form(survey: Sheet, choices: Sheet, settings: Sheet) -> Form:
         needed, _ = COLUMNS[choices]
         if sheet.header and not set(needed) <= set(sheet.header):
             faults += header_faults(sheet, choices=bool(choices))
+    if form.survey.header and not form.survey.rows:
+        faults.append(form.survey.fault(2, None, "no row below the header", "a row per question"))
     fail_if(faults, DefinitionError)
     return form
 

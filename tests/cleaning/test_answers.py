@@ -135,3 +135,44 @@ def test_labels_of_a_statistics_file_stand_for_its_codes(make, tmp_path):
     pyreadstat.write_sav(table, path, variable_value_labels=labels, missing_ranges={"got": [{"lo": 97, "hi": 98}]})
     survey = make([{**SERVICES[0], "type": "select_one service"}], {"a.sav": path.read_bytes()}, choices=LIST)
     assert read_answers(survey)["got"].tolist() == ["1", "修路", "拒答", "无"]
+
+
+def test_two_columns_with_one_header_are_told_apart_by_their_number(make):
+    questions = [*QUESTIONS, {"type": "integer", "name": "age_of_spouse"}]
+    entry = '[[delivered]]\nfile = "delivered/a.csv"\ncolumns = {"Age#2" = "age_of_spouse"}\n'
+    text = "id,Age,Age,why,why\n1,30,31,x,y\n"
+    told = faults(make(questions, {"a.csv": text}, delivered=entry))
+    assert len(told) == 1
+    assert "'why#2'" in told[0]
+    survey = make(questions, {"a.csv": text}, more='[columns]\nignore = ["why#2"]', delivered=entry)
+    assert read_answers(survey)[["age", "age_of_spouse", "why"]].to_numpy().tolist() == [["30", "31", "x"]]
+
+
+@pytest.mark.parametrize(
+    ("where", "kept"), [('"*"', ["1", "2", "3"]), ('["1", "2"]', ["1", "2"]), ('["*", "1"]', ["1", "2", "3"])]
+)
+def test_rows_are_asked_for_by_a_value_by_several_or_by_any(make, where, kept):
+    entry = f'[[delivered]]\nfile = "delivered/a.csv"\nwhere = {{wave = {where}}}\n'
+    survey = make(QUESTIONS, {"a.csv": "id,age,why,wave\n1,3,x,1.0\n2,4,y,2\n3,5,z,7\n4,6,w, \n"}, delivered=entry)
+    assert read_answers(survey)["id"].tolist() == kept
+
+
+MEASURED = [{"type": kind, "name": name} for kind, name in (("decimal", "w"), ("integer", "n"), ("datetime", "at"))]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("w", "0.4355032223936587"), ("w", "1234567890.1234567"), ("w", "6.2284804e-12"), ("n", "622848040256"),
+        ("n", "05128331256"), ("at", "2021-07-05T09:04:33.123+03:00"), ("at", "2019年3月5日 08:05"),
+    ],
+)  # fmt: skip
+def test_numbers_and_moments_are_no_accounts_and_no_phones(make, name, text):
+    survey = make(MEASURED, {"a.csv": f"id,{name}\n1,{text}\n"})
+    assert read_answers(survey)[name].tolist() == [text]
+
+
+def test_a_text_in_a_closed_question_is_screened(make):
+    yes = [{"list_name": "yn", "name": "yes", "label::中文": "是", "label::English": "Yes"}]
+    survey = make([{"type": "select_one yn", "name": "o"}], {"a.csv": "id,o\n1,打13800138000问\n"}, choices=yes)
+    assert read_answers(survey)["o"].tolist() == ["打[电话]问"]

@@ -1,5 +1,7 @@
 """Cleaning types every answer, keeps every row or says why not, and tells every change."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 from kzsurvey.cleaning import KINDS, clean, read_answers
 from kzsurvey.cleaning.kinds import issue_rows
 from kzsurvey.cleaning.typed import order_of_questions
+from kzsurvey.errors import DefinitionError
 from kzsurvey.tables import ISSUE_ACTIONS, check_table
 
 YES_NO = [
@@ -340,3 +343,97 @@ def test_rows_in_are_interviews_out_plus_rows_removed(make, rows):
         assert (interviews[name].isna() == interviews[f"{name}__missing"].notna()).all()
     check_table(interviews, "interviews")
     pd.testing.assert_frame_equal(answers, before)
+
+
+RATING = [
+    {"list_name": "r", "name": name, "label::中文": label, "label::English": ""}
+    for name, label in (
+        ("poor", "差"), ("good", "好"), ("not_applicable", "不适用"), ("dont_know", "说不上"), ("no_word", "拒答"),
+    )
+]  # fmt: skip
+
+
+def cleaned_with_options_for_no_answer(make, questions, text):
+    survey = make(questions, {"a.csv": text}, choices=RATING)
+    survey = replace(survey, missing={"dont_know": ("Dont_Know",), "refused": ("拒答",)})
+    return clean(read_answers(survey), survey)
+
+
+def test_an_option_that_missing_names_is_a_reason_and_ranks_nowhere(make):
+    question = [{"type": "select_one r", "name": "q", "level": "ordinal"}]
+    text = "id,q\n1,good\n2,dont_know\n3,说不上\n4,no_word\n5,not_applicable\n"
+    interviews, issues = cleaned_with_options_for_no_answer(make, question, text)
+    assert interviews["q"].cat.categories.tolist() == ["poor", "good", "not_applicable"]
+    assert interviews["q__missing"].astype("object").tolist()[1:4] == ["dont_know", "dont_know", "refused"]
+    assert interviews.loc["5", "q"] == "not_applicable"
+    assert told(issues, "interview", "kind", "action") == [
+        (name, "missing_code", "set_missing") for name in ("2", "3", "4")
+    ]
+
+
+@pytest.mark.parametrize("split", [False, True])
+def test_of_several_options_one_that_means_no_answer_is_dropped_beside_others(make, split):
+    joined = "id,q\n1,poor dont_know\n2,dont_know\n3,poor\n"
+    columns = "id,q.poor,q.dont_know\n1,1,1\n2,0,1\n3,1,0\n"
+    question = [{"type": "select_multiple r", "name": "q"}]
+    interviews, issues = cleaned_with_options_for_no_answer(make, question, columns if split else joined)
+    assert interviews["q"].astype("object").where(interviews["q"].notna(), None).tolist() == ["poor", None, "poor"]
+    assert interviews.loc["2", "q__missing"] == "dont_know"
+    assert "q__dont_know" not in interviews
+    assert told(issues, "interview", "kind", "action") == [
+        ("1", "missing_code", "changed"),
+        ("2", "missing_code", "set_missing"),
+    ]
+
+
+def test_a_question_without_a_column_is_not_delivered_and_nobody_left_it_out(make):
+    questions = [
+        {"type": "integer", "name": "n"},
+        {"type": "integer", "name": "m"},
+        {"type": "integer", "name": "big", "relevant": "${n} > 5"},
+        {"type": "calculate", "name": "both", "calculation": "${n} + ${m}"},
+    ]
+    interviews, issues = cleaned(make, questions, "id,n\n1,9\n2,1\n3,\n")
+    assert interviews["m__missing"].tolist() == ["not_delivered"] * 3
+    assert interviews["both__missing"].tolist() == ["not_delivered"] * 3
+    assert interviews["big__missing"].tolist() == ["not_delivered", "not_asked", "not_delivered"]
+    assert issues["kind"].tolist() == ["column_absent"] * 2
+
+
+def test_who_answered_more_than_a_third_is_never_removed_as_half_sent(make):
+    questions = [{**question, "sensitivity": "quasi" if place < 12 else "none"} for place, question in enumerate(WIDE)]
+    text = HEAD + line("a", *range(9), *[""] * 15) + line("b", *range(8), *[""] * 16)
+    interviews, issues = cleaned(make, questions, text)
+    assert interviews.index.tolist() == ["a"]
+    assert told(issues, "interview", "kind", "action") == [
+        ("b", "incomplete", "removed"),
+        ("a", "incomplete", "flagged"),
+    ]
+
+
+SEVERAL = [{"type": "select_multiple r", "name": "q"}]
+
+
+@pytest.mark.parametrize(
+    ("question", "old", "new", "value", "kind"),
+    [
+        ("q.good", "0", "1", "poor good", "correction"),
+        ("q__good", "FALSE", "True", "poor good", "correction"),
+        ("q.poor", "*", "0", None, "correction"),
+        ("q.good", "1", "0", "poor", "correction_not_applied"),
+        ("q.poor", "1", "1", "poor", "correction_not_applied"),
+        ("q.good", "", "1", "poor", "correction_not_applied"),
+        ("q", "*", "good", "good", "correction"),
+    ],
+)
+def test_a_correction_may_name_one_option_and_any_old_value(make, question, old, new, value, kind):
+    correction = [{"interview": "1", "question": question, "old": old, "new": new}]
+    interviews, issues = cleaned(make, SEVERAL, "id,q\n1,poor\n", choices=RATING, corrections=correction)
+    assert interviews["q"].astype("object").where(interviews["q"].notna(), None).tolist() == [value]
+    assert told(issues, "question", "kind") == [("q", kind)]
+
+
+def test_an_option_is_corrected_to_1_or_0_only(make):
+    correction = [{"interview": "1", "question": "q.good", "old": "poor", "new": "good"}]
+    with pytest.raises(DefinitionError, match="whether the option is chosen"):
+        make(SEVERAL, {"a.csv": "id,q\n1,poor\n"}, choices=RATING, corrections=correction)

@@ -140,3 +140,10 @@ def test_times_of_day(text, value):
 )
 def test_days_with_times(text, value):
     assert str(read_datetime(text).value) == value
+
+
+def test_words_beside_a_number_are_told_in_full():
+    assert read_number("89 or older", whole=True).findings == (
+        ("unreadable", "words beside the number: '89 or older'"),
+    )
+    assert read_number("3天", whole=True, unit="元").findings == (("unreadable", "unit '天', the question's is '元'"),)

@@ -57,10 +57,21 @@ def test_several_options_are_split_at_every_usual_sign(text):
     assert read_options(text, OPTIONS).value == "1 other"
 
 
-def test_several_options_are_not_taken_in_part():
-    read = read_options("满意┋吃饭", OPTIONS)
-    assert (read.value, read.reason) == (None, "invalid")
-    assert "吃饭" in read.findings[0][1]
+@pytest.mark.parametrize("text", ["满意┋吃饭", "吃饭;满意", "1 meals"])
+def test_of_several_options_the_known_stand_and_the_unknown_is_told(text):
+    read = read_options(text, OPTIONS)
+    assert (read.value, read.reason) == ("1", "")
+    assert [kind for kind, _ in read.findings] == ["option_unknown"]
+    assert read_options("吃饭┋睡觉", OPTIONS).reason == "invalid"
+
+
+@pytest.mark.parametrize("label", ["其他", "其他【请注明】"])
+def test_what_stands_beside_an_option_is_no_part_of_the_answer(label):
+    choices = pd.DataFrame({"label_zh": ["满意", label], "aliases": [(), ()]}, index=["1", "other"])
+    read = read_options("满意┋其他【请注明】〖宠物、鱼〗", options_of(choices, ["zh"]))
+    assert read.value == "1 other"
+    assert {kind for kind, _ in read.findings} == {"option_form"}
+    assert read_option("其他【请注明】〖宠物〗", options_of(choices, ["zh"])).value == "other"
 
 
 VILLAGES = pd.DataFrame(

@@ -97,7 +97,7 @@ def test_a_header_row_further_down_is_found_in_a_spreadsheet(tmp_path):
 
 
 def test_a_text_that_calls_itself_a_spreadsheet_is_refused(tmp_path):
-    with pytest.raises(DeliveryError, match="not a readable spreadsheet"):
+    with pytest.raises(DeliveryError, match="cannot be read as a spreadsheet"):
         read_sheet(written(tmp_path, "id,a\n1,2\n", name="a.xlsx"))
 
 
@@ -114,5 +114,5 @@ def test_statistics_files_bring_their_labels_and_missing_codes(tmp_path):
 
 
 def test_a_broken_statistics_file_is_a_fault(tmp_path):
-    with pytest.raises(DeliveryError, match="not a readable file"):
+    with pytest.raises(DeliveryError, match="cannot be read"):
         read_sheet(written(tmp_path, b"not spss", name="a.sav"))

@@ -140,5 +140,5 @@ def test_codes_that_a_file_declares_missing_are_known():
 
 
 def test_a_file_that_makes_its_reader_raise_is_a_clear_fault():
-    with pytest.raises(DeliveryError, match=r"spss__datetime\.sav: found not a readable file .*out of range"):
+    with pytest.raises(DeliveryError, match=r"spss__datetime\.sav: found a file that cannot be read .*out of range"):
         read_sheet(Delivered(DATA / "statfiles" / "spss__datetime.sav"))

@@ -113,7 +113,7 @@ def test_the_faults_of_all_models_come_at_once(analysis, survey):
 
 
 def test_a_sample_that_cannot_tell_its_error_is_refused_before_any_model(analysis, survey):
-    with pytest.raises(DesignError, match="survey.toml: found a single cluster"):
+    with pytest.raises(DesignError, match="survey.toml, column sample: found a single cluster"):
         m.fit_models(analysis.assign(cluster="one"), declared(survey, model()))
 
 

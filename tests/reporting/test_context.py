@@ -62,6 +62,11 @@ def test_short_words_of_the_survey_come_before_the_label_of_the_form(definition)
         ("place[T.river]", "Place: River"),
         ("center(hours):place[T.hill]", "Hours per week × Place: Hill"),
         ("Intercept", "Intercept"),
+        ("np.log(hours)", "log(Hours per week)"),
+        ("log(hours + 1)", "log(Hours per week + 1)"),
+        ("I(hours**2)", "(Hours per week)²"),
+        ("I(hours / 10):C(place, Treatment('hill'))[T.river]", "Hours per week / 10 × Place: River"),
+        ("poly(hours, 2)[1]", "poly(Hours per week, 2): 1"),
     ],
 )
 def test_a_term_of_a_model_is_said_in_words(report, term, words):

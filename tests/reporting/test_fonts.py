@@ -6,14 +6,22 @@ from pathlib import Path
 
 import pytest
 from fontTools.ttLib import TTFont
+from matplotlib import font_manager
 
 from kzsurvey.errors import ReportError
 from kzsurvey.reporting import fonts
 
 
 def test_a_named_font_comes_first(monkeypatch):
+    other = font_manager.findfont("DejaVu Sans")
+    monkeypatch.setenv("KZ_FONT", other)
+    assert fonts.chinese_font() == Path(other)
+
+
+def test_a_named_file_that_is_no_font_is_refused(monkeypatch):
     monkeypatch.setenv("KZ_FONT", __file__)
-    assert fonts.chinese_font() == Path(__file__)
+    with pytest.raises(ReportError, match="no font file"):
+        fonts.chinese_font()
 
 
 def test_a_named_font_that_is_no_file_is_refused(monkeypatch):

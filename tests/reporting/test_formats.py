@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from kzsurvey.reporting.formats import format_of, rounded, shown
+from kzsurvey.reporting.formats import format_of, rounded, shown, shown_tick
 
 
 @pytest.mark.parametrize(
@@ -11,7 +11,8 @@ from kzsurvey.reporting.formats import format_of, rounded, shown
     [
         (0.1234, "percent", "12.3%"),
         (0.005, "percent0", "0%"),
-        (-0.0001, "number", "0.00"),
+        (-0.0001, "number", "−0.00010"),
+        (-1e-17, "number", "0.00"),
         (-1234.5, "number1", "−1,234.5"),
         (0.0009, "p", "<0.001"),
         (0.04949, "p", "0.049"),
@@ -45,9 +46,36 @@ def test_data_holds_plain_types_with_ten_digits():
 
 
 def test_numbers_side_by_side_have_the_same_decimals():
-    assert [shown(value, "number", beside=115) for value in (79.02, 115.0)] == ["79.0", "115.0"]
+    assert [shown(value, "number", beside=(79.02, 50.0, 115.0)) for value in (79.02, 115.0)] == ["79.0", "115.0"]
     assert [shown(value, "number") for value in (0.5, 512.34, 4714.2)] == ["0.50", "512.3", "4,714"]
 
 
 def test_p_stands_behind_its_sign_in_a_sentence():
     assert [shown(value, "p_is") for value in (0.0001, 0.057)] == ["< 0.001", "= 0.057"]
+
+
+@pytest.mark.parametrize(
+    ("row", "texts"),
+    [
+        ((0.0042, 0.0001, 0.0083), ["0.0042", "0.0001", "0.0083"]),
+        ((0.3, 0.004, 0.6), ["0.300", "0.004", "0.600"]),
+        ((3.42, 3.37, 3.47), ["3.42", "3.37", "3.47"]),
+        ((0.00042, -0.00031, 0.00115), ["0.00042", "−0.00031", "0.00115"]),
+        ((0.0, 0.0, 0.0), ["0.00", "0.00", "0.00"]),
+    ],
+)
+def test_small_estimates_keep_two_digits_and_no_end_of_an_interval_becomes_nought(row, texts):
+    assert [shown(value, "number", beside=row) for value in row] == texts
+
+
+@pytest.mark.parametrize(
+    ("ticks", "format", "text"),
+    [
+        ([0.0, 0.1, 0.2], "number", "0.2"),
+        ([0, 2e-4], "number", "0.0002"),
+        ([0, 0.1], "percent0", "10%"),
+        ([5], "p", "5.000"),
+    ],
+)
+def test_ticks_have_the_decimals_of_their_steps(ticks, format, text):
+    assert shown_tick(ticks[-1], format, ticks) == text

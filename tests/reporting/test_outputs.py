@@ -109,7 +109,7 @@ def test_simulated_answers_are_called_so_on_every_table_and_figure_until_they_ar
 
 def test_a_figure_has_an_alternative_text_made_from_its_data(report):
     made = figure_output(SHARES.assign(label=["Hill", "River"]), report, kind="dots", caption="Shares")
-    assert made.twin["alt"].startswith("Dot chart with 2 values. Highest: Hill, 42%; lowest: River, 10%.")
+    assert made.twin["alt"].startswith("Dot chart; values shown: 2. Highest: Hill, 42%; lowest: River, 10%.")
     assert base64.b64decode(made.bundle["image/png"]).startswith(b"\x89PNG")
 
 
@@ -193,3 +193,37 @@ def test_in_a_notebook_outputs_are_displayed(report, capsys):
     assert "Shares" in shown
     assert "12 interviews." in shown
     assert "Dot chart" in shown
+
+
+def test_a_small_coefficient_is_written_with_its_interval_in_tables_and_sentences(report):
+    row = pd.DataFrame({"estimate": [0.0042], "conf_low": [0.0007], "conf_high": [0.0077], "n": [90]}, index=["x"])
+    html = table_output(row.rename_axis("term"), report, caption="").bundle["text/html"]
+    assert ">0.0042</td>" in html
+    assert ">[0.0007, 0.0077]</td>" in html
+    assert repr(said(report, en="{b:number} ({b.interval:number})", b=row.loc["x"])) == "0.0042 (0.0007 to 0.0077)"
+
+
+def test_intervals_on_few_clusters_are_marked_and_explained(report):
+    rows = SHARES.assign(df=[40.0, 2.0])
+    made = table_output(rows, report, caption="", sums=None)
+    assert made.bundle["text/html"].count(" †</td>") == 1
+    assert made.twin["few_clusters"] == [1]
+    assert any("few clusters: the interval is unreliable" in note for note in made.twin["notes"])
+    assert not any("few clusters" in note for note in table_output(SHARES, report, caption="").twin["notes"])
+    drawn = figure_output(rows.assign(label=["Hill", "River"]), report, kind="dots", caption="", sums=None)
+    assert drawn.twin["notes"][-1].endswith("for: River.")
+
+
+def test_a_withheld_class_of_a_histogram_keeps_its_place_with_a_mark(report):
+    counted = pd.DataFrame({"label": ["<10", "10–20", "≥ 20"], "estimate": [30, 12, 2]})
+    made = figure_output(counted, report, kind="histogram", caption="", counts=["estimate"], n=44)
+    assert made.twin["rows"] == [["<10", 30], ["10–20", None], ["≥ 20", None]]
+    assert any(note.startswith("[c]: withheld") for note in made.twin["notes"])
+
+
+def test_beside_a_language_from_right_to_left_every_value_of_a_sentence_is_isolated(report):
+    arabic = Report(report.survey, "ar")
+    made = said(arabic, en="{name}: {share.interval:number}, {few}.", name="تل", share=SHARES.loc["hill"], few=2)
+    shown = '<bdi lang="ar">تل</bdi>: <bdi>0.38 to 0.46</bdi>, <bdi>fewer than 5</bdi>.'
+    assert made.bundle["text/markdown"] == shown
+    assert "<bdi>" not in said(report, en="{few}", few=9).bundle["text/markdown"]
