@@ -8,8 +8,8 @@ import pandas as pd
 
 from kzsurvey import __version__, tables
 from kzsurvey.cleaning import clean, read_answers
-from kzsurvey.coding import code
-from kzsurvey.errors import DeliveryError, Fault, ReportError, fail_if
+from kzsurvey.coding import code, example_faults
+from kzsurvey.errors import DefinitionError, DeliveryError, Fault, ReportError, fail_if
 from kzsurvey.files import sha256
 from kzsurvey.modelling import analyse, fit_models
 from kzsurvey.survey import Survey, read_survey
@@ -47,6 +47,7 @@ def build(folder: str | Path, *, progress: Progress = print) -> dict[str, Path]:
     ['analysis', 'answers', 'interviews', 'issues', 'mentions', 'terms']
     """
     survey = read_survey(folder)
+    fail_if(example_faults(survey), DefinitionError)
     progress(
         f"{survey.name}: {len(survey.questions)} questions, {len(survey.codes)} codes, {len(survey.models)} models"
     )
@@ -99,7 +100,7 @@ def report(
     from kzsurvey.reporting import run_notebooks
 
     survey = read_survey(folder)
-    fail_if(tables.table_faults(survey), ReportError)
+    fail_if([*_changes_since_build(survey), *tables.table_faults(survey)], ReportError)
     return run_notebooks(survey, languages=languages, to=to, progress=progress)
 
 
@@ -118,12 +119,26 @@ def _nothing_left(
 
 def _manifest(survey: Survey) -> dict:
     """What the tables are made from: every file of the definition by its hash, and the versions that made them."""
-    inputs = sorted(path for path in survey.folder.rglob("*") if path.is_file() and not path.name.startswith("."))
     return {
         "survey": survey.name,
         "wave": survey.wave,
         "simulated": survey.simulated,
         "made_with": {"kzsurvey": __version__, **{name: version(name) for name in PACKAGES}},
         "seeds": {},
-        "inputs": {path.relative_to(survey.folder).as_posix(): sha256(path) for path in inputs},
+        "inputs": _inputs(survey),
     }
+
+
+def _inputs(survey: Survey) -> dict[str, str]:
+    """Every file that tables are made from, by its hash; a text for people is none."""
+    files = sorted(path for path in survey.folder.rglob("*") if path.is_file() and path.suffix != ".md")
+    return {path.relative_to(survey.folder).as_posix(): sha256(path) for path in files if not path.name.startswith(".")}
+
+
+def _changes_since_build(survey: Survey) -> Iterator[Fault]:
+    """Files of the definition that are not what the tables were made from: a report would mix two surveys."""
+    built, now = tables.read_manifest(survey).get("inputs", {}), _inputs(survey)
+    for name in sorted(built.keys() | now.keys()):
+        if built.get(name) != now.get(name):
+            hint = f"run: kzsurvey build {survey.folder}"
+            yield Fault(name, "a change since the last build", "the definition that was built", hint=hint)

@@ -112,6 +112,22 @@ def test_a_folder_that_is_not_there_is_named(capsys, tmp_path, command):
     assert "nowhere" in fails(capsys, command, tmp_path / "nowhere")
 
 
+def test_a_report_after_a_change_of_the_definition_asks_for_a_new_build(capsys, market):
+    main(["build", str(market)])
+    codes = (market / "codes.csv").read_text(encoding="utf-8")
+    (market / "codes.csv").write_text(codes.replace("High rent", "Rent"), encoding="utf-8")
+    said = fails(capsys, "report", market)
+    assert "codes.csv: found a change since the last build" in said
+    assert "kzsurvey build" in said
+
+
+def test_a_build_refuses_a_code_whose_example_gets_another_code(capsys, market, tmp_path):
+    codes = (market / "codes.csv").read_text(encoding="utf-8")
+    (market / "codes.csv").write_text(codes.replace("租金太高，快交不起了", "没人来买东西"), encoding="utf-8")
+    assert "column example" in fails(capsys, "build", market)
+    assert not (tmp_path / "data" / "processed").exists()
+
+
 def test_a_language_the_survey_does_not_have_is_refused_with_those_it_has(capsys, market):
     main(["build", str(market)])
     said = fails(capsys, "report", market, "--language", "fr")

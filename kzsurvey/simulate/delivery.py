@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from kzsurvey.errors import Fault, SurveyError
+from kzsurvey.errors import Fault, SurveyError, fail_if
 from kzsurvey.files import whole_file
 from kzsurvey.simulate.answers import as_written, teams_of
 from kzsurvey.simulate.declaration import read_plan
@@ -70,8 +70,20 @@ def simulate(
         raise SurveyError(Fault("survey.toml", "simulated = false", "simulated = true", column="simulated", hint=hint))
     plan = read_plan(survey)
     made = deliver(survey, plan, interviews=interviews, seed=seed)
+    fail_if(_left_over(survey, made, interviews), SurveyError)
     paths = [write_file(survey.folder / name, lines, team) for name, (team, lines) in made.files.items()]
     return paths + (_write_truth(made, survey, plan, Path(truth)) if truth is not None else [])
+
+
+def _left_over(survey: Survey, made: Delivery, interviews: int) -> list[Fault]:
+    """Delivered files of an earlier simulation that this one would leave beside its own: two would be mixed."""
+    own = {(survey.folder / name).resolve() for name in made.files}
+    found = f"no answers for it among {interviews} interviews, and a file of an earlier simulation"
+    return [
+        Fault(str(delivered.path), found, "answers for every delivered file", hint="ask for more interviews")
+        for delivered in survey.delivered
+        if delivered.path.exists() and delivered.path.resolve() not in own
+    ]
 
 
 def deliver(survey: Survey, plan: Plan, *, interviews: int = 500, seed: int = 1) -> Delivery:
