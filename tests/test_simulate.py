@@ -376,3 +376,11 @@ def test_a_constraint_that_chance_cannot_meet_asks_for_a_declaration(copy):
     toml.write_text(toml.read_text("utf-8").replace("visits_year = 0.0", "visits_of_old = 0.0"), "utf-8")
     with pytest.raises(SurveyError, match="chance alone does not meet"):
         draw_truth(survey, 60, 1)
+
+
+def test_a_simulation_too_small_for_every_file_leaves_the_old_ones_alone(tmp_path):
+    folder = Path(shutil.copytree(FOLDER, tmp_path / "data" / "raw" / "kizilsu"))
+    before = {path.name: path.read_bytes() for path in (folder / "delivered").iterdir()}
+    with pytest.raises(SurveyError, match="a file of an earlier simulation"):
+        simulate(folder, interviews=1, seed=3)
+    assert {path.name: path.read_bytes() for path in (folder / "delivered").iterdir()} == before

@@ -78,11 +78,12 @@ def simulate(
 def _left_over(survey: Survey, made: Delivery, interviews: int) -> list[Fault]:
     """Delivered files of an earlier simulation that this one would leave beside its own: two would be mixed."""
     own = {(survey.folder / name).resolve() for name in made.files}
+    declared = {delivered.path.resolve(): delivered.path for delivered in survey.delivered if delivered.path.exists()}
     found = f"no answers for it among {interviews} interviews, and a file of an earlier simulation"
     return [
-        Fault(str(delivered.path), found, "answers for every delivered file", hint="ask for more interviews")
-        for delivered in survey.delivered
-        if delivered.path.exists() and delivered.path.resolve() not in own
+        Fault(str(path), found, "answers for every delivered file", hint="ask for more interviews")
+        for resolved, path in declared.items()
+        if resolved not in own and own & declared.keys()
     ]
 
 
