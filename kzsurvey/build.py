@@ -8,7 +8,7 @@ import pandas as pd
 
 from kzsurvey import __version__, tables
 from kzsurvey.cleaning import clean, read_answers
-from kzsurvey.coding import code, example_faults
+from kzsurvey.coding import code, compile_rules, example_faults
 from kzsurvey.errors import DefinitionError, DeliveryError, Fault, ReportError, fail_if
 from kzsurvey.files import sha256
 from kzsurvey.modelling import analyse, fit_models
@@ -47,7 +47,8 @@ def build(folder: str | Path, *, progress: Progress = print) -> dict[str, Path]:
     ['analysis', 'answers', 'interviews', 'issues', 'mentions', 'terms']
     """
     survey = read_survey(folder)
-    fail_if(example_faults(survey), DefinitionError)
+    rules = compile_rules(survey)
+    fail_if(example_faults(survey, rules=rules), DefinitionError)
     progress(
         f"{survey.name}: {len(survey.questions)} questions, {len(survey.codes)} codes, {len(survey.models)} models"
     )
@@ -56,7 +57,7 @@ def build(folder: str | Path, *, progress: Progress = print) -> dict[str, Path]:
     interviews, issues = clean(answers, survey)
     fail_if(_nothing_left(answers, interviews, issues, survey), DeliveryError)
     progress(f"  cleaned   {len(interviews)} interviews, {len(issues)} issues")
-    mentions = code(interviews, survey)
+    mentions = code(interviews, survey, rules=rules)
     progress(f"  coded     {len(mentions)} mentions of {mentions['code'].nunique()} codes")
     analysis = analyse(interviews, mentions, survey)
     terms = fit_models(analysis, survey)

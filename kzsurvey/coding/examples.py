@@ -13,12 +13,14 @@ if TYPE_CHECKING:
     from kzsurvey.survey import Survey
 
 
-def example_faults(survey: "Survey") -> list[Fault]:
+def example_faults(survey: "Survey", *, rules: Rules | None = None) -> list[Fault]:
     """Examples of the codebook that do not get their own code.
 
     Parameters
     ----------
     survey : Survey
+    rules : Rules, optional
+        From :func:`compile_rules`; compiled here when not given.
 
     Returns
     -------
@@ -33,7 +35,7 @@ def example_faults(survey: "Survey") -> list[Fault]:
     []
     """
     try:
-        rules = compile_rules(survey)
+        rules = compile_rules(survey) if rules is None else rules
     except CodingError as error:
         return list(error.faults)
     implied = {rule.code: rule.ancestors for scheme in rules.schemes.values() for rule in scheme}

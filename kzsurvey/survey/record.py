@@ -2,6 +2,7 @@
 
 import unicodedata
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -219,18 +220,29 @@ class Survey:
 
     def offered(self, question: str) -> "pd.DataFrame":
         """Everything the form lets people choose: ``options``, and those that mean there is no answer."""
-        wanted = self.choices["list_name"] == self.questions.at[question, "list_name"]
-        return self.choices[wanted].drop_duplicates("name").set_index("name")
+        lists, name = self._lists, self.questions.at[question, "list_name"]
+        return lists[name].copy(deep=False) if name in lists else self.choices.iloc[:0].set_index("name")
 
     def missing_options(self, question: str) -> "Mapping[str, str]":
         """Options of a question that ``missing`` names, by name or label: option to reason."""
+        return self._reasons.get(self.questions.at[question, "list_name"], _NOTHING)
+
+    @cached_property
+    def _lists(self) -> "dict[str, pd.DataFrame]":
+        """The options of each list; looked up for every question, so cut once."""
+        lists = self.choices.groupby("list_name", sort=False)
+        return {name: options.drop_duplicates("name").set_index("name") for name, options in lists}
+
+    @cached_property
+    def _reasons(self) -> "dict[str, dict[str, str]]":
+        """For each list, its options that are reasons for having no answer."""
         reasons = {_plain(word): reason for reason, words in self.missing.items() for word in words}
         labels = [f"label_{language}" for language in self.languages]
-        found = {}
-        for name, option in self.offered(question).iterrows():
-            written = (_plain(form) for form in (name, *option[labels]) if form)
-            named = [reasons[form] for form in written if form in reasons]
-            found |= {name: named[0]} if named else {}
+        found: dict[str, dict[str, str]] = {name: {} for name in self._lists}
+        for name, options in self._lists.items():
+            for option, *written in options[labels].itertuples():
+                named = [reasons[form] for form in map(_plain, filter(None, (option, *written))) if form in reasons]
+                found[name] |= {option: named[0]} if named else {}
         return found
 
     def label(self, question: str, language: str) -> str:

@@ -1,8 +1,10 @@
-"""The shipped rules on clauses written from the definitions of the codebook alone, on which nothing is ever tuned.
+"""The shipped rules on clauses written from the definitions of the codebook alone.
 
-Two writers, who saw no pattern, wrote a bank each: one of ordinary sentences as they stand in interview notes, one of
-oblique ones (scenes, images, sarcasm). Each clause is part of an answer to one of the three open questions, so only the
-schemes of that question can be given. A clause may have several codes, or none. What counts are the sub-codes.
+Two writers, who saw no pattern, wrote a bank each, on which nothing is ever tuned: one of ordinary sentences as
+they stand in interview notes, one of oblique ones (scenes, images, sarcasm). The patterns were made with
+development.csv: what they reach there says nothing of new answers, and a fall says that a change broke
+something. Each clause is part of an answer to one of the three open questions, so only the schemes of that
+question can be given. A clause may have several codes, or none. What counts are the sub-codes.
 """
 
 import csv
@@ -18,7 +20,7 @@ from kzsurvey.survey import read_survey
 ROOT = Path(__file__).parents[2]
 KINDS = {"plain", "double", "negation", "trap", "none"}
 # Precision and recall that the rules keep. They are wanted at .95 and .90, and are not there yet.
-BANKS = {"bank.csv": (0.87, 0.86), "bank_oblique.csv": (0.80, 0.52)}
+BANKS = {"bank.csv": (0.87, 0.86), "bank_oblique.csv": (0.80, 0.52), "development.csv": (0.95, 0.90)}
 
 
 @pytest.fixture(scope="module")
