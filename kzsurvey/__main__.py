@@ -36,6 +36,24 @@ def check(options: argparse.Namespace) -> None:
     )
 
 
+def teach(options: argparse.Namespace) -> None:
+    """Learn the weighted phrases of a codebook from sentences.csv, and write phrases.csv."""
+    from kzsurvey.coding.teaching import learn_phrases
+    from kzsurvey.files import whole_file
+    from kzsurvey.survey import read_survey
+    from kzsurvey.survey.phrases import PHRASES, read_sentences
+
+    survey = read_survey(options.survey, check_delivered=False, phrases=False)
+    sentences = read_sentences(survey)
+    print(f"{survey.name}: {len(sentences)} sentences", flush=True)
+    learned = learn_phrases(sentences, survey)
+    with whole_file(survey.folder / PHRASES) as path:
+        learned.phrases.to_csv(path, index=False, lineterminator="\n")
+    print("judged in sentences that were left out in turn, those aside that patterns were made with:")
+    print(learned.judged.round(3).to_string())
+    print(survey.folder / PHRASES)
+
+
 def simulate(options: argparse.Namespace) -> None:
     """Write simulated answers as field teams would deliver them."""
     from kzsurvey.simulate import simulate as draw
@@ -95,6 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("folder", type=Path, metavar="FOLDER", help="the folder to make, its name is the survey's name")
     add.add_argument("--from", dest="form", type=Path, metavar="FORM", help="an XLSForm: form.xlsx, or survey CSV")
     _command(commands, "check", check, survey=True)
+    _command(commands, "teach", teach, survey=True)
     add = _command(commands, "simulate", simulate, survey=True)
     add.add_argument("--interviews", type=_at_least_one, default=500, metavar="N", help="how many (500)")
     add.add_argument("--seed", type=_seed, default=1, metavar="S", help="same seed, same bytes (1)")

@@ -161,3 +161,15 @@ def test_fewer_than_one_interview_is_refused(capsys, market):
     with pytest.raises(SystemExit, match="2"):
         main(["simulate", str(market), "--interviews", "0"])
     assert "1 or more" in capsys.readouterr().err
+
+
+def test_teaching_writes_the_phrases_and_says_how_well_they_do(capsys, market):
+    rows = [f"{number}个客人,troubles,T2\n{number}天好," + "troubles," for number in range(10)]
+    (market / "sentences.csv").write_text("\n".join(["sentence,question,codes", *rows]), encoding="utf-8")
+    assert main(["teach", str(market)]) == 0
+    assert "precision" in capsys.readouterr().out
+    assert main(["check", str(market)]) == 0
+
+
+def test_teaching_without_sentences_names_the_file(capsys, market):
+    assert "sentences.csv" in fails(capsys, "teach", market)

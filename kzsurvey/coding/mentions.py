@@ -52,13 +52,16 @@ def code(interviews: pd.DataFrame, survey: "Survey", *, rules: Rules | None = No
     1         b      0    4  C1.1
     """
     rules = compile_rules(survey) if rules is None else rules
-    asked = [
-        (scheme.name, question)
-        for scheme in survey.schemes.values()
-        for question in scheme.questions
+    asked: dict[str, list[str]] = {}
+    for scheme in survey.schemes.values():
+        for question in scheme.questions:
+            asked.setdefault(question, []).append(scheme.name)
+    rows = [
+        row
+        for question, schemes in asked.items()
         if question in interviews
+        for row in _question_rows(interviews[question], rules, schemes)
     ]
-    rows = [row for scheme, question in asked for row in _question_rows(interviews[question], rules, scheme)]
     mentions = pd.DataFrame(rows, columns=["order", *_KINDS]).astype(_KINDS)
     return mentions.sort_values("order", kind="stable", ignore_index=True).drop(columns="order")
 
@@ -86,22 +89,26 @@ def code_texts(texts: Iterable[str], rules: Rules, *, schemes: Iterable[str] | N
     'M4'
     """
     texts = list(texts)
-    wanted = [rules.schemes[name] for name in (rules.schemes if schemes is None else schemes)]
-    distinct = list(dict.fromkeys(texts))
-    found = {
-        text: sorted((one for scheme in wanted for one in find(scheme, folded)), key=lambda one: one[:2])
-        for text, folded in zip(distinct, fold(distinct), strict=True)
+    folded = fold(dict.fromkeys(texts))
+    found = find(rules, rules.schemes if schemes is None else schemes, [one.text for one in folded])
+    original = {
+        one.original: [Found(*one.span(place.start, place.end), place.code, place.number) for place in places]
+        for one, places in zip(folded, found, strict=True)
     }
-    return [found[text] for text in texts]
+    return [original[text] for text in texts]
 
 
-def _question_rows(answers: pd.Series, rules: Rules, scheme: str) -> list[tuple]:
-    """Mentions of one scheme in one question, each with the place of its interview in front."""
+def _question_rows(answers: pd.Series, rules: Rules, schemes: list[str]) -> list[tuple]:
+    """Mentions in one question, each with the place of its interview in front."""
     given = answers.notna().to_numpy().nonzero()[0]
     texts = answers.iloc[given].astype(str).tolist()
     return [
-        (place, answers.index[place], answers.name, one.start, one.end, one.code, "rule",
-         f"rule:{one.code}#{one.number}", 1.0)
-        for place, found in zip(given, code_texts(texts, rules, schemes=[scheme]), strict=True)
+        (place, answers.index[place], answers.name, one.start, one.end, one.code, "rule", _named(one), 1.0)
+        for place, found in zip(given, code_texts(texts, rules, schemes=schemes), strict=True)
         for one in found
-    ]  # fmt: skip
+    ]
+
+
+def _named(found: Found) -> str:
+    """Which rule found it: the second pattern of P1.1 is ``rule:P1.1#2``."""
+    return f"rule:{found.code}#{found.number}" if found.number else f"phrases:{found.code}"

@@ -6,12 +6,15 @@ place says nothing. Of the overlapping matches of several codes of one scheme th
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from kzsurvey.coding.negation import denied
-from kzsurvey.coding.text import Folded, clause, clause_borders, fold_pattern
+from kzsurvey.coding.phrases import Phrases, chosen, compile_phrases, statements, weigh
+from kzsurvey.coding.text import clause, clause_borders, fold_pattern
 from kzsurvey.errors import CodingError, Fault, fail_if
 from kzsurvey.survey.codebook import WORD_LIST, expand_pattern
 
@@ -49,10 +52,13 @@ class Rules:
     Attributes
     ----------
     schemes : mapping of scheme to its rules
-        Codes without a pattern are for people only, and not in here.
+        Codes with neither a pattern nor phrases are for people only, and not in here.
+    phrases : Phrases or None
+        Where the survey has weighted phrases, they and the patterns decide together.
     """
 
     schemes: Mapping[str, tuple[Rule, ...]]
+    phrases: Phrases | None = None
 
 
 class Found(NamedTuple):
@@ -61,10 +67,10 @@ class Found(NamedTuple):
     Attributes
     ----------
     start, end : int
-        In the original text.
+        In the text that was searched: the folded one in this module, the original one where a caller gets it.
     code : str
     number : int
-        Which pattern of the code, counted from 1.
+        Which pattern of the code, counted from 1; 0 where the phrases of a whole statement say it.
     """
 
     start: int
@@ -97,7 +103,8 @@ def compile_rules(survey: "Survey") -> Rules:
     >>> [rule.code for rule in rules.schemes["proposal"]]
     ['M1', 'M2', 'M3', 'M4', 'M5', 'M6']
     """
-    words = survey.lexicon["pattern"].to_dict()
+    words, phrases = survey.lexicon["pattern"].to_dict(), compile_phrases(survey.phrases)
+    phrased = frozenset(phrases.codes if phrases else ())
     parents = survey.codes["parent"].to_dict()
     faults = [fault for _, row in survey.lexicon.iterrows() for fault in _compiled(row, "pattern", words)[1]]
     schemes: dict[str, list[Rule]] = {name: [] for name in survey.schemes}
@@ -105,33 +112,76 @@ def compile_rules(survey: "Survey") -> Rules:
         patterns, pattern_faults = _compiled(row, "pattern", words)
         excludes, exclude_faults = _compiled(row, "exclude", words)
         faults += pattern_faults + exclude_faults
-        if patterns:
+        if patterns or code in phrased:
             schemes.setdefault(row["scheme"], []).append(Rule(code, _ancestors(code, parents), patterns, excludes))
     fail_if(faults + list(_question_faults(survey)), CodingError)
-    return Rules({name: tuple(rules) for name, rules in schemes.items()})
+    return Rules({name: tuple(rules) for name, rules in schemes.items()}, phrases)
 
 
-def find(rules: Iterable[Rule], folded: Folded) -> list[Found]:
-    """Find the codes of one scheme in one text.
+def find(rules: Rules, schemes: Iterable[str], texts: Sequence[str]) -> list[list[Found]]:
+    """Find the codes of some schemes in some texts.
 
     Parameters
     ----------
-    rules : iterable of Rule
-        Those of one scheme.
-    folded : Folded
+    rules : Rules
+    schemes : iterable of str
+    texts : sequence of str, folded
 
     Returns
     -------
-    list of Found
+    list of list of Found, one for each text
         In order of place, then of the codebook. A code is left out where a code below it was found in the same text,
-        and where a longer match of another code overlaps its own: who says more decides what the place says.
+        and where a longer match of another code of its scheme overlaps its own: who says more decides what the place
+        says. Where there are phrases, a match is only one voice among those of its statement.
     """
-    borders = clause_borders(folded.text)
-    found = [(start, end, rule, number) for rule in rules for start, end, number in _places(rule, folded.text, borders)]
-    implied = {ancestor for _, _, rule, _ in found for ancestor in rule.ancestors}
-    finest = [Found(start, end, rule.code, number) for start, end, rule, number in found if rule.code not in implied]
+    wanted = [rules.schemes[name] for name in schemes]
+    above = {rule.code: rule.ancestors for scheme in wanted for rule in scheme}
+    decided = [[one for scheme in wanted for one in _matched(scheme, text)] for text in texts]
+    if rules.phrases:
+        decided = _weighed(texts, decided, rules.phrases, above)
+    return [sorted(_finest(found, above), key=lambda one: one[:2]) for found in decided]
+
+
+def _matched(rules: Iterable[Rule], text: str) -> list[Found]:
+    """What the patterns of one scheme find in one text; at the end what finer codes imply."""
+    borders = clause_borders(text)
+    found = [
+        Found(start, end, rule.code, number) for rule in rules for start, end, number in _places(rule, text, borders)
+    ]
+    finest = _finest(found, {rule.code: rule.ancestors for rule in rules})
     decided = [one for one, beside in _with_neighbours(finest) if not any(_overrules(other, one) for other in beside)]
-    return sorted((Found(*folded.span(*one[:2]), *one[2:]) for one in decided), key=lambda one: one[:2])
+    return decided + [one for one in found if one not in finest]
+
+
+def _finest(found: list[Found], above: Mapping[str, tuple[str, ...]]) -> list[Found]:
+    """Without codes that a code below them implies."""
+    implied = {ancestor for one in found for ancestor in above[one.code]}
+    return [one for one in found if one.code not in implied]
+
+
+def _weighed(
+    texts: Sequence[str], matched: list[list[Found]], phrases: Phrases, above: Mapping[str, tuple[str, ...]]
+) -> list[list[Found]]:
+    """What phrases and patterns say together: matches of the codes that weigh enough, else the whole statement.
+
+    A code above others is left to its patterns, where none of the finer ones was given.
+    """
+    spans = [(number, *span) for number, text in enumerate(texts) for span in statements(text)]
+    places = [[one for one in matched[number] if start <= one.start < end] for number, start, end in spans]
+    known = [*(code in above for code in phrases.codes), True]
+    weight = np.where(known, weigh([texts[number][start:end] for number, start, end in spans], phrases), -np.inf)
+    said = [{one.code for one in here} for here in places]
+    matches = [[code in codes for code in phrases.codes] for codes in said]
+    given = chosen(weight, np.reshape(matches, (len(spans), len(phrases.codes))), phrases)
+    general = {ancestor for code in phrases.codes for ancestor in above.get(code, ())}
+    alone = above.keys() - general - set(phrases.codes)
+    decided: list[list[Found]] = [[one for one in found if one.code in alone] for found in matched]
+    for (number, start, end), here, row in zip(spans, places, given, strict=True):
+        if not row.any():
+            decided[number] += [one for one in here if one.code in general]
+        for code in (phrases.codes[place] for place in np.flatnonzero(row)):
+            decided[number] += [one for one in here if one.code == code] or [Found(start, end, code, 0)]
+    return decided
 
 
 def _with_neighbours(found: list[Found]) -> Iterator[tuple[Found, list[Found]]]:

@@ -1,13 +1,14 @@
 """Interviews, mentions, measures, weights and the sample design joined into the one table that models read."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from kzsurvey.errors import DesignError, Fault, SurveyError, fail_if
-from kzsurvey.modelling.calibration import Calibrated, calibrated_design, rake
+from kzsurvey.modelling.calibration import Calibrated, calibrated_design, greg, rake
 from kzsurvey.modelling.design import Design, make_design
 from kzsurvey.modelling.measures import measures
 from kzsurvey.survey.record import Survey
@@ -44,10 +45,11 @@ def analyse(interviews: pd.DataFrame, mentions: pd.DataFrame, survey: Survey) ->
 
     Notes
     -----
-    Weight: the base weight (1 where the survey has none) raked to the frame. Interviews without a value of a margin
-    keep the share of the weights they have before raking; the others are raked to the rest of the frame, in
-    proportion. An interview without a cluster is a cluster of its own; where the survey declares no clusters, the
-    interviews of one respondent are one. A cluster's name means another cluster in another stratum.
+    Weight: the base weight (1 where the survey has none) brought to the frame by the method of ``[weighting]``.
+    Interviews without a value of a margin keep the share of the weights they have before; the others are brought to
+    the rest of the frame, in proportion. An interview without a cluster is a cluster of its own; where the survey
+    declares no clusters, the interviews of one respondent are one. A cluster's name means another cluster in another
+    stratum.
 
     Examples
     --------
@@ -74,13 +76,18 @@ def analyse(interviews: pd.DataFrame, mentions: pd.DataFrame, survey: Survey) ->
     return check_table(analysis, "analysis")
 
 
-def sample_design(analysis: pd.DataFrame, survey: Survey) -> Design:
+def sample_design(
+    analysis: pd.DataFrame, survey: Survey, *, replicate: Callable[[Design], Design] | None = None
+) -> Design:
     """The design of a survey's sample, with all its stages and with credit for the margins its weights meet.
 
     Parameters
     ----------
     analysis : DataFrame, one row per interview, from :func:`analyse`
     survey : Survey
+    replicate : function of a Design giving one with replicate weights
+        :func:`jackknife`, or ``partial(bootstrap, replicates=500, seed=1)``. Made before calibration; each replicate is
+        then brought to the frame as the weights are.
 
     Returns
     -------
@@ -106,11 +113,13 @@ def sample_design(analysis: pd.DataFrame, survey: Survey) -> Design:
         lonely=sample.get("lonely") or "adjust",
     )
     margins = _margins(survey)
+    if replicate is not None:
+        design = replicate(design)
+        return _brought(analysis, survey, design).design if margins else design
     if not margins:
         return design
-    shown = [_shown(analysis[name]) for name in margins]
-    indicators = np.concatenate([pd.get_dummies(values).to_numpy(dtype=float) for values in shown], axis=1)
-    return calibrated_design(design, analysis["weight"].to_numpy(dtype=float), indicators)
+    shown = pd.DataFrame({name: _shown(analysis[name]) for name in margins})
+    return calibrated_design(design, analysis["weight"].to_numpy(dtype=float), shown)
 
 
 def in_definition(faults: Iterable[Fault]) -> list[Fault]:
@@ -148,14 +157,25 @@ def weighting(interviews: pd.DataFrame, survey: Survey) -> Calibrated | None:
     >>> raked is None or raked.design_effect >= 1
     True
     """
-    margins = _margins(survey)
-    base = make_design(weight=_base_weight(interviews, survey))
-    if not margins:
+    if not _margins(survey):
         return None
-    shown = pd.DataFrame({name: _shown(interviews[name]) for name in margins})
-    targets = {name: _target(survey, name, shown[name], base.weight) for name in margins}
+    return _brought(interviews, survey, make_design(weight=_base_weight(interviews, survey)))
+
+
+_METHODS: Mapping[str, Callable[..., Calibrated]] = {
+    "raking": rake,
+    "poststratification": rake,  # to one margin, as the definition is checked for
+    "linear": partial(greg, distance="linear"),
+    "logit": partial(greg, distance="logit"),
+}
+
+
+def _brought(table: pd.DataFrame, survey: Survey, base: Design) -> Calibrated:
+    """Base weights brought to the frame by the method a survey declares."""
+    shown = pd.DataFrame({name: _shown(table[name]) for name in _margins(survey)})
+    targets = {name: _target(survey, name, shown[name], base.weight) for name in shown}
     bounds = tuple(survey.weighting.get("bounds") or ()) or None
-    return rake(shown, targets, design=base, bounds=bounds)
+    return _METHODS[survey.weighting["method"]](shown, targets, design=base, bounds=bounds)
 
 
 def closed(interviews: pd.DataFrame, survey: Survey) -> pd.DataFrame:
@@ -284,7 +304,7 @@ def _base_weight(table: pd.DataFrame, survey: Survey) -> np.ndarray:
 
 
 def _margins(survey: Survey) -> tuple[str, ...]:
-    """Variables the weights are raked to: those declared, or all of the frame."""
+    """Variables the weights are calibrated to: those declared, or all of the frame."""
     if not survey.weighting.get("method"):
         return ()
     return _listed(survey.weighting, "margins") or tuple(survey.frame["variable"].unique())

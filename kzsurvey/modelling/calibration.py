@@ -1,21 +1,24 @@
 """Weights brought to what is known of the population: raking, post-stratification, regression calibration, trimming.
 
 A margin that cannot be met is refused by name, and what calibration has fixed is kept in the design, so that the
-variance credits it.
+variance credits it. Replicate weights are each brought to the same totals.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.linalg import qr
+from scipy.linalg import pinvh, qr
+from scipy.sparse import csr_array
 
 from kzsurvey.errors import DesignError, Fault, fail_if
 from kzsurvey.modelling.design import Calibration, Design, make_design
 
 _RANK = 1e-9  # a calibration variable this close to a combination of the others adds nothing
+_SPARSE = 1  # combinations of values per row up to which raking runs over combinations, beyond it over rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +28,8 @@ class Calibrated:
     Attributes
     ----------
     design : Design
-        The design with the new weights; its variance credits the calibration.
+        The design with the new weights; its variance credits the calibration, and its replicate weights, where it has
+        any, meet the same totals.
     ratio : (n,) array, weight after over weight before
     margins : DataFrame, one row per known total
         ``variable``, ``value``, ``n`` (rows), ``before``, ``wanted``, ``reached`` (weighted counts or totals).
@@ -98,16 +102,13 @@ def rake(
       frame, column place: found value 'c' (70) without interviews; allowed: values that somebody has...
       frame, column place: found 2 interviews with 'b'; allowed: a, c...
     """
-    before = design or make_design(weight=np.ones(len(frame)))
-    _refuse_replicates(before)
-    wanted = {name: _positive(counts) for name, counts in targets.items()}
-    fail_if([fault for name in wanted for fault in _margin_faults(frame, name, wanted[name])], DesignError)
-    fail_if(_sum_faults(wanted), DesignError)
     if bounds is not None:
-        return _bounded_raking(frame, wanted, before, bounds, tolerance)
-    margins = [_Margin(name, *_coded(frame[name], wanted[name])) for name in wanted]
-    ratio, iterations = _fitted(margins, before.weight, tolerance, most)
-    return _calibrated(_indicators(margins), before, ratio, margins, iterations, tolerance)
+        return greg(frame, targets, design=design, distance="raking", bounds=bounds, tolerance=tolerance)
+    margins = _margins(frame, targets)
+    system = _margin_system(margins)
+    fitted = partial(_fitted, system.codes, [margin.wanted for margin in margins], tolerance=tolerance, most=most)
+    before = design or make_design(weight=np.ones(len(frame)))
+    return _brought(before, system._replace(solve=fitted), _MarginResiduals.of(margins), tolerance)
 
 
 def poststratify(values: pd.Series, counts: Mapping[object, float], *, design: Design | None = None) -> Calibrated:
@@ -129,6 +130,67 @@ def poststratify(values: pd.Series, counts: Mapping[object, float], *, design: D
     """
     name = str(values.name or "value")
     return rake(values.to_frame(name), {name: counts}, design=design)
+
+
+def greg(
+    frame: pd.DataFrame,
+    targets: Mapping[str, Mapping[object, float]],
+    *,
+    design: Design | None = None,
+    distance: str = "linear",
+    bounds: tuple[float, float] | None = None,
+    tolerance: float = 1e-10,
+    most: int = 200,
+) -> Calibrated:
+    """Calibrate weights to the margins of several variables, under any distance (generalised regression and relatives).
+
+    Parameters
+    ----------
+    frame : DataFrame, one row per interview, with the variables of ``targets``
+    targets : mapping of variable to known count of each of its values
+    design : Design
+        Where None, weights 1 and every row its own cluster.
+    distance : {"linear", "raking", "logit"}
+    bounds : (low, high)
+        Limits of each weight, relative to the weight before brought to the wanted total; needed for ``logit``.
+
+    Returns
+    -------
+    Calibrated
+
+    Raises
+    ------
+    DesignError
+        As :func:`rake`, and weights not above 0 (linear without bounds).
+
+    References
+    ----------
+    Deville, J.-C., & Särndal, C.-E. (1992). Calibration estimators in survey sampling. Journal of the American
+    Statistical Association 87, 376-382. doi:10.1080/01621459.1992.10475217
+
+    Examples
+    --------
+    >>> people = pd.DataFrame({"place": ["a", "a", "b", "b", "b"], "sex": ["f", "m", "f", "m", "m"]})
+    >>> found = greg(people, {"place": {"a": 45, "b": 55}, "sex": {"f": 50, "m": 50}})
+    >>> found.design.weight.round(4).tolist()
+    [26.4286, 18.5714, 23.5714, 15.7143, 15.7143]
+    """
+    _check_distance(distance, bounds)
+    margins = _margins(frame, targets)
+    before = design or make_design(weight=np.ones(len(frame)))
+    system = _margin_system(margins)
+    solve = partial(
+        _scaled_newton,
+        _indicators(system.codes, margins),
+        system.wanted,
+        float(margins[0].wanted.sum()),
+        distance=_DISTANCES[distance],
+        limits=bounds or (-np.inf, np.inf),
+        tolerance=tolerance,
+        most=most,
+    )
+    residuals = _MarginResiduals.of(margins)
+    return _brought(before, system._replace(solve=solve), residuals, tolerance, bounded=bounds is not None)
 
 
 def calibrate(
@@ -173,21 +235,18 @@ def calibrate(
     >>> calibrate(known, {"one": 30, "age": 1320}, design=design).design.weight.round(4).tolist()
     [7.0, 10.0, 13.0]
     """
-    _refuse_replicates(design)
-    if distance not in _DISTANCES:
-        raise ValueError(f"unknown distance {distance!r}, known are {', '.join(_DISTANCES)}")
-    if distance == "logit" and bounds is None:
-        raise DesignError(Fault("calibration", "distance logit without bounds", "bounds such as [0.2, 5]"))
+    _check_distance(distance, bounds)
     names = list(totals)
     fail_if(_variable_faults(variables, names), DesignError)
     matrix = variables[names].to_numpy(dtype=float)
     wanted = np.array([totals[name] for name in names], dtype=float)
     limits = (-np.inf, np.inf) if bounds is None else bounds
-    ratio, iterations = _newton(matrix, design.weight, wanted, _DISTANCES[distance], limits, tolerance, most)
-    after = _after(design, matrix, ratio)
-    table = pd.DataFrame({"variable": names, "value": "", "n": len(design), "before": design.weight @ matrix})
-    table = table.assign(wanted=wanted, reached=after.weight @ matrix)
-    return _checked(after, ratio, table, iterations, tolerance, bounded=bounds is not None)
+    solve = partial(
+        _newton, matrix, wanted=wanted, distance=_DISTANCES[distance], limits=limits, tolerance=tolerance, most=most
+    )
+    labels = pd.DataFrame({"variable": names, "value": "", "n": len(design)})
+    system = _System(slice(None), (), labels, wanted, lambda weight: weight @ matrix, solve)
+    return _brought(design, system, partial(_Residuals, matrix), tolerance, bounded=bounds is not None)
 
 
 def trim(weight: np.ndarray, *, low: float = 0.0, high: float = np.inf, strict: bool = False) -> np.ndarray:
@@ -245,14 +304,19 @@ def weighting_effect(weight: np.ndarray) -> float:
     return float(len(weight) * (weight**2).sum() / weight.sum() ** 2)
 
 
-def calibrated_design(design: Design, weight: np.ndarray, variables: np.ndarray) -> Design:
+def calibrated_design(design: Design, weight: np.ndarray, variables: np.ndarray | pd.DataFrame) -> Design:
     """Say that weights made earlier meet the totals of some variables, so that the variance credits it.
 
     Parameters
     ----------
-    design : Design, with the weights before
+    design : Design, with the weights before; without replicate weights, which would have to be calibrated too
     weight : (n,) array, the weights after
-    variables : (n, q) array, whose totals they meet
+    variables : (n, q) array of numbers, whose totals they meet, or DataFrame of margins, whose counts they meet
+
+    Raises
+    ------
+    DesignError
+        Replicate weights.
 
     Examples
     --------
@@ -260,16 +324,101 @@ def calibrated_design(design: Design, weight: np.ndarray, variables: np.ndarray)
     >>> calibrated_design(design, np.array([2.0, 2.0, 2.0]), np.ones((3, 1)))
     Design(3 rows, 1 strata, 3 clusters, calibrated, lonely adjust)
     """
-    return _after(design, np.asarray(variables, dtype=float), np.asarray(weight, dtype=float) / design.weight)
+    if design.replicates is not None:
+        hint = "calibrate again (rake, greg, calibrate): that calibrates each replicate"
+        raise DesignError(Fault("calibration", "replicate weights", "a design without them", hint=hint))
+    if isinstance(variables, pd.DataFrame):
+        codes = [pd.factorize(variables[name], use_na_sentinel=False) for name in variables]
+        residuals = partial(_MarginResiduals, tuple(code for code, _ in codes), tuple(len(found) for _, found in codes))
+    else:
+        residuals = partial(_Residuals, np.asarray(variables, dtype=float))
+    return _after(design, np.asarray(weight, dtype=float), residuals)
 
 
 class _Margin(NamedTuple):
-    """One margin: the code of each row, the values coded, the count wanted of each."""
+    """One margin: the code of each row, the values coded, the count wanted of each, the number of rows."""
 
     name: str
     code: np.ndarray
     labels: list
     wanted: np.ndarray
+    number: np.ndarray
+
+
+class _System(NamedTuple):
+    """Totals to be met: what they are called, what is wanted, what weights reach, what ratio of weights meets them.
+
+    ``reached`` and ``solve`` take weights summed over the ``cell`` each row is in: rows that have all values in common.
+    """
+
+    cell: np.ndarray | slice
+    codes: tuple[np.ndarray, ...]
+    labels: pd.DataFrame
+    wanted: np.ndarray
+    reached: Callable[[np.ndarray], np.ndarray]
+    solve: Callable[[np.ndarray], tuple[np.ndarray, int]] | None = None
+
+    def summed(self, weight: np.ndarray) -> np.ndarray:
+        """Weights of the cells."""
+        return weight if isinstance(self.cell, slice) else np.bincount(self.cell, weights=weight)
+
+
+@dataclass(frozen=True, eq=False)
+class _Residuals:
+    """Weighted scores less what numeric calibration variables explain of them."""
+
+    variables: np.ndarray
+    before: np.ndarray
+    after: np.ndarray
+
+    @cached_property
+    def basis(self) -> np.ndarray:
+        """(n, q) orthonormal columns spanning sqrt(weight before) x variables."""
+        root = np.sqrt(self.before)[:, None]
+        size = np.sqrt(self.before @ self.variables**2)
+        basis, triangle, _ = qr(root * self.variables / np.where(size > 0, size, 1.0), mode="economic", pivoting=True)
+        diagonal = np.abs(np.diag(triangle))
+        return basis[:, : int((diagonal > _RANK * diagonal[0]).sum())]
+
+    def __call__(self, weighted: np.ndarray) -> np.ndarray:
+        scale = (self.after / np.sqrt(self.before))[:, None]
+        scaled = weighted / scale
+        return (scaled - self.basis @ (self.basis.T @ scaled)) * scale
+
+
+@dataclass(frozen=True, eq=False)
+class _MarginResiduals:
+    """The same for margins, whose 0-1 variables are never written out: cross tables stand for them."""
+
+    codes: tuple[np.ndarray, ...]
+    sizes: tuple[int, ...]
+    before: np.ndarray
+    after: np.ndarray
+
+    @classmethod
+    def of(cls, margins: list[_Margin]) -> partial:
+        """The residuals on some margins, but for the weights."""
+        return partial(cls, tuple(margin.code for margin in margins), tuple(len(margin.wanted) for margin in margins))
+
+    @cached_property
+    def indicators(self) -> csr_array:
+        """(n, q) sparse 0-1 columns, one per value of every margin."""
+        shift = np.cumsum([0, *self.sizes[:-1]])
+        columns = np.stack(self.codes, axis=1) + shift
+        rows, width = columns.shape
+        return csr_array((np.ones(rows * width), columns.ravel(), np.arange(rows + 1) * width), (rows, sum(self.sizes)))
+
+    @cached_property
+    def inverse(self) -> np.ndarray:
+        """(q, q) pseudo-inverse of the weighted cross tables."""
+        weighted = self.indicators.multiply(self.before[:, None]).tocsr()
+        table = (self.indicators.T @ weighted).toarray()
+        size = np.sqrt(np.maximum(np.diag(table), np.finfo(float).tiny))
+        return pinvh(table / np.outer(size, size), rtol=_RANK) / np.outer(size, size)
+
+    def __call__(self, weighted: np.ndarray) -> np.ndarray:
+        slope = self.inverse @ (self.indicators.T @ (weighted * (self.before / self.after)[:, None]))
+        return weighted - self.after[:, None] * (self.indicators @ slope)
 
 
 class _Distance(NamedTuple):
@@ -313,10 +462,16 @@ _DISTANCES = {
 }
 
 
-def _refuse_replicates(design: Design) -> None:
-    """Replicate weights have to be calibrated one by one, where they are made."""
-    if design.replicates is not None:
-        raise DesignError(Fault("calibration", "replicate weights", "a design without them", hint="calibrate first"))
+def _check_distance(distance: str, bounds: tuple[float, float] | None) -> None:
+    """A known distance, with bounds it can do with."""
+    if distance not in _DISTANCES:
+        raise ValueError(f"unknown distance {distance!r}, known are {', '.join(_DISTANCES)}")
+    if distance == "logit" and bounds is None:
+        raise DesignError(Fault("calibration", "distance logit without bounds", "bounds such as [0.2, 5]"))
+    if bounds is not None and not 0 <= bounds[0] < bounds[1]:
+        raise DesignError(Fault("calibration", f"bounds {list(bounds)}", "two numbers from 0 up, the low one first"))
+    if distance == "logit" and not bounds[0] < 1 < bounds[1]:
+        raise DesignError(Fault("calibration", f"bounds {list(bounds)}", "for logit, a number below 1 and one above"))
 
 
 def _positive(counts: Mapping[object, float]) -> dict[object, float]:
@@ -324,17 +479,44 @@ def _positive(counts: Mapping[object, float]) -> dict[object, float]:
     return {value: float(count) for value, count in dict(counts).items() if count != 0}
 
 
-def _margin_faults(frame: pd.DataFrame, name: str, wanted: dict[object, float]) -> list[Fault]:
+def _margins(frame: pd.DataFrame, targets: Mapping[str, Mapping[object, float]]) -> list[_Margin]:
+    """Coded margins, or all that is wrong with them."""
+    wanted = {name: _positive(counts) for name, counts in targets.items()}
+    unknown = [name for name in wanted if name not in frame]
+    faults = [
+        Fault("frame", f"unknown variable {name!r}", "a column of the interviews", column=name) for name in unknown
+    ]
+    coded = {name: _coded(frame[name]) for name in wanted if name in frame}
+    fail_if(
+        [*faults, *[fault for name in coded for fault in _margin_faults(name, *coded[name], wanted[name])]], DesignError
+    )
+    fail_if(_sum_faults(wanted), DesignError)
+    return [_margin(name, *coded[name], wanted[name]) for name in wanted]
+
+
+def _coded(values: pd.Series) -> tuple[np.ndarray, pd.Index]:
+    """Codes of the rows' values, -1 where missing, and the values."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        return values.cat.codes.to_numpy().astype(np.intp), values.cat.categories
+    code, found = pd.factorize(values)
+    return code, pd.Index(found)
+
+
+def _margin(name: str, code: np.ndarray, found: pd.Index, wanted: dict[object, float]) -> _Margin:
+    """A margin with the values in the order of the known counts."""
+    code = pd.Index(list(wanted)).get_indexer(found)[code]
+    return _Margin(name, code, list(wanted), np.array(list(wanted.values())), np.bincount(code, minlength=len(wanted)))
+
+
+def _margin_faults(name: str, code: np.ndarray, found: pd.Index, wanted: dict[object, float]) -> list[Fault]:
     """Why one margin cannot be met, whatever the weights."""
-    if name not in frame:
-        return [Fault("frame", f"unknown variable {name!r}", "a column of the interviews", column=name)]
-    values = frame[name]
-    have = values.value_counts(sort=False)
-    have = have[have > 0]
+    counts = np.bincount(code + 1, minlength=len(found) + 1)
+    have = {value: int(count) for value, count in zip(found, counts[1:], strict=True) if count}
     faults = []
-    if values.isna().any():
-        found = f"{int(values.isna().sum())} interviews without a value"
-        faults.append(Fault("frame", found, "a value for every interview", column=name))
+    if counts[0]:
+        faults.append(
+            Fault("frame", f"{counts[0]} interviews without a value", "a value for every interview", column=name)
+        )
     bad = [value for value, count in wanted.items() if not count > 0]
     faults += [
         Fault("frame", f"count {wanted[value]:g} of {value!r}", "counts from 0 up", column=name) for value in bad
@@ -343,12 +525,12 @@ def _margin_faults(frame: pd.DataFrame, name: str, wanted: dict[object, float]) 
     faults += [
         Fault("frame", f"value {value!r} ({count:g}) without interviews", "values that somebody has", None, name, hint)
         for value, count in wanted.items()
-        if value not in have.index and count > 0
+        if value not in have and count > 0
     ]
     allowed, hint = ", ".join(map(str, wanted)), "give its count in the frame"
     faults += [
         Fault("frame", f"{have[value]} interviews with {value!r}", allowed, None, name, hint)
-        for value in have.index
+        for value in have
         if value not in wanted
     ]
     return faults
@@ -381,112 +563,129 @@ def _variable_faults(variables: pd.DataFrame, names: list[str]) -> list[Fault]:
     ]
 
 
-def _coded(values: pd.Series, wanted: dict[object, float]) -> tuple[np.ndarray, list, np.ndarray]:
-    """Codes of the rows' values in the order of the known counts."""
-    order = list(wanted)
-    return pd.Index(order).get_indexer(pd.Index(values)), order, np.array([wanted[value] for value in order])
+def _margin_system(margins: list[_Margin]) -> _System:
+    """Margins over the distinct combinations of their values, or over the rows where those are hardly fewer."""
+    sizes = tuple(len(margin.wanted) for margin in margins)
+    codes = tuple(margin.code for margin in margins)
+    cell = slice(None)
+    if np.prod(sizes, dtype=float) <= _SPARSE * len(codes[0]):
+        combined = np.ravel_multi_index(codes, sizes)
+        used = np.bincount(combined, minlength=int(np.prod(sizes))) > 0
+        cell = (np.cumsum(used) - 1)[combined]
+        codes = np.unravel_index(np.flatnonzero(used), sizes)
+
+    def reached(weight: np.ndarray) -> np.ndarray:
+        return np.concatenate([np.bincount(code, weight, size) for code, size in zip(codes, sizes, strict=True)])
+
+    labels = [(margin.name, value) for margin in margins for value in margin.labels]
+    labels = pd.DataFrame(labels, columns=["variable", "value"])
+    labels = labels.assign(n=np.concatenate([margin.number for margin in margins]))
+    return _System(cell, codes, labels, np.concatenate([margin.wanted for margin in margins]), reached)
 
 
-def _fitted(margins: list[_Margin], weight: np.ndarray, tolerance: float, most: int) -> tuple[np.ndarray, int]:
-    """Ratio of weights after iterative proportional fitting, which runs over distinct combinations of values."""
-    cell = np.zeros(len(weight), dtype=np.int64)
-    for margin in margins:
-        cell = pd.factorize(cell * len(margin.wanted) + margin.code)[0]
-    first = np.unique(cell, return_index=True)[1]
-    codes = [margin.code[first] for margin in margins]
-    before = np.bincount(cell, weights=weight)
-    after = before.copy()
-    iteration, worst = 0, np.inf
-    while worst > tolerance and iteration < most:
-        iteration += 1
-        for margin, code in zip(margins, codes, strict=True):
-            after *= (margin.wanted / np.bincount(code, weights=after, minlength=len(margin.wanted)))[code]
-        worst = max(_misfits(margins, codes, after))
-    return (after / before)[cell], iteration
-
-
-def _misfits(margins: list[_Margin], codes: list[np.ndarray], weight: np.ndarray) -> list[float]:
-    """Largest relative misfit of each margin."""
-    return [
-        float(np.max(np.abs(np.bincount(code, weights=weight) - margin.wanted) / (1 + margin.wanted)))
-        for margin, code in zip(margins, codes, strict=True)
-    ]
-
-
-def _indicators(margins: list[_Margin]) -> np.ndarray:
+def _indicators(codes: tuple[np.ndarray, ...], margins: list[_Margin]) -> np.ndarray:
     """One 0-1 column per value of every margin."""
-    return np.concatenate([margin.code[:, None] == np.arange(len(margin.wanted)) for margin in margins], axis=1) * 1.0
+    parts = [code[:, None] == np.arange(len(margin.wanted)) for code, margin in zip(codes, margins, strict=True)]
+    return np.concatenate(parts, axis=1) * 1.0
 
 
-def _calibrated(
-    matrix: np.ndarray,
+def _fitted(
+    codes: tuple[np.ndarray, ...], wanted: list[np.ndarray], before: np.ndarray, *, tolerance: float, most: int
+) -> tuple[np.ndarray, int]:
+    """Ratio of weights after iterative proportional fitting; how many rounds it took to meet every margin."""
+    after, worst, iteration = before.copy(), np.inf, -1
+    while worst > tolerance and iteration < most:
+        iteration, worst = iteration + 1, 0.0
+        for code, aim in zip(codes, wanted, strict=True):
+            reached = np.bincount(code, weights=after, minlength=len(aim))
+            worst = max(worst, np.max(np.abs(reached - aim) / (1 + aim)))
+            after *= (aim / reached)[code]
+    return np.divide(after, before, out=np.ones_like(after), where=before > 0), iteration
+
+
+def _brought(
     before: Design,
-    ratio: np.ndarray,
-    margins: list[_Margin],
-    iterations: int,
+    system: _System,
+    residuals: Callable[[np.ndarray, np.ndarray], Callable],
     tolerance: float,
+    *,
     bounded: bool = False,
 ) -> Calibrated:
-    """What raking has reached, by margin and value."""
-    after = _after(before, matrix, ratio)
-    labels = [(margin.name, value) for margin in margins for value in margin.labels]
-    table = pd.DataFrame(labels, columns=["variable", "value"])
-    table = table.assign(n=matrix.sum(axis=0).astype(int), before=before.weight @ matrix)
-    table = table.assign(wanted=np.concatenate([margin.wanted for margin in margins]), reached=after.weight @ matrix)
-    return _checked(after, ratio, table, iterations, tolerance, bounded)
-
-
-def _checked(
-    after: Design, ratio: np.ndarray, table: pd.DataFrame, iterations: int, tolerance: float, bounded: bool = False
-) -> Calibrated:
-    """The result, or which totals were not met."""
-    hint = "these totals cannot be met together by this sample"
-    hint += " within the bounds: widen them, or merge values" if bounded else ""
+    """Weights, and replicate weights, that meet the totals; or which are not met."""
+    summed = system.summed(before.weight)
+    ratio, iterations = system.solve(summed)
+    table = system.labels.assign(
+        before=system.reached(summed), wanted=system.wanted, reached=system.reached(summed * ratio)
+    )
     misfit = (table["reached"] - table["wanted"]).abs() / (1 + table["wanted"].abs())
-    faults = [
-        Fault("frame", f"{row.value!r} reaches {row.reached:.6g}" if row.value != "" else f"total {row.reached:.6g}",
-              f"{row.wanted:g}", column=row.variable, hint=hint)
-        for row in table[~(misfit < 10 * tolerance)].itertuples()
-    ]  # fmt: skip
-    fail_if(faults, DesignError)
+    fail_if(_misfit_faults(table[~(misfit < 10 * tolerance)], bounded), DesignError)
+    ratio = ratio[system.cell]
+    after = _after(before, before.weight * ratio, residuals)
     if (after.weight <= 0).any():
         found = f"{int((after.weight <= 0).sum())} weights not above 0"
         raise DesignError(Fault("calibration", found, "weights above 0", hint="set bounds, or use distance raking"))
+    if before.replicates is not None:
+        weight = _replicates_brought(before.replicates.weight, system, tolerance)
+        after = replace(after, replicates=replace(before.replicates, weight=weight))
     return Calibrated(after, ratio, table, iterations, float(misfit.max()), weighting_effect(after.weight))
 
 
-def _after(before: Design, matrix: np.ndarray, ratio: np.ndarray) -> Design:
+def _misfit_faults(missed: pd.DataFrame, bounded: bool) -> list[Fault]:
+    """Totals that were not met."""
+    hint = "these totals cannot be met together by this sample"
+    hint += " within the bounds: widen them, or merge values" if bounded else ""
+    return [
+        Fault("frame", f"{row.value!r} reaches {row.reached:.6g}" if row.value != "" else f"total {row.reached:.6g}",
+              f"{row.wanted:g}", column=row.variable, hint=hint)
+        for row in missed.itertuples()
+    ]  # fmt: skip
+
+
+def _replicates_brought(weights: np.ndarray, system: _System, tolerance: float) -> np.ndarray:
+    """Each set of replicate weights brought to the totals by itself, as in R's survey."""
+    after, missed = np.empty_like(weights), np.zeros(len(system.wanted), dtype=int)
+    for number, column in enumerate(weights.T):
+        summed = system.summed(column)
+        bad = (system.reached(summed) == 0) & (system.wanted != 0)
+        if not bad.any():
+            ratio, _ = system.solve(summed)
+            misfit = np.abs(system.reached(summed * ratio) - system.wanted) / (1 + np.abs(system.wanted))
+            bad = ~(misfit < 10 * tolerance)
+            after[:, number] = column * ratio[system.cell]
+        missed += bad
+    hint, allowed = (
+        "merge it with another value, or take the linearised variance",
+        "totals that every replicate can meet",
+    )
+    count = f"of {weights.shape[1]} replicates that do not reach"
+    faults = [
+        Fault("calibration", f"{bad} {count} {row.value!r}", allowed, column=str(row.variable), hint=hint)
+        for row, bad in zip(system.labels.itertuples(), missed, strict=True)
+        if bad
+    ]
+    fail_if(faults, DesignError)
+    return after
+
+
+def _after(before: Design, weight: np.ndarray, residuals: Callable[[np.ndarray, np.ndarray], Callable]) -> Design:
     """The design with new weights, remembering what they are calibrated to."""
-    root = np.sqrt(before.weight)
-    size = np.sqrt(before.weight @ matrix**2)
-    basis, triangle, _ = qr(root[:, None] * matrix / np.where(size > 0, size, 1.0), mode="economic", pivoting=True)
-    diagonal = np.abs(np.diag(triangle))
-    basis = basis[:, : int((diagonal > _RANK * diagonal[0]).sum())]
-    weight = before.weight * ratio
-    calibrations = (*before.calibrations, Calibration(basis=basis, scale=weight / root))
+    calibrations = (*before.calibrations, Calibration(residuals(before.weight, weight)))
     return replace(before, weight=weight, calibrations=calibrations)
 
 
-def _bounded_raking(
-    frame: pd.DataFrame,
-    wanted: dict[str, dict[object, float]],
-    before: Design,
-    bounds: tuple[float, float],
-    tolerance: float,
-) -> Calibrated:
-    """Raking within limits: truncated exponential, by Newton's method."""
-    margins = [_Margin(name, *_coded(frame[name], wanted[name])) for name in wanted]
-    scale = margins[0].wanted.sum() / before.weight.sum()
-    matrix = _indicators(margins)
-    aim = np.concatenate([margin.wanted for margin in margins])
-    raking = _DISTANCES["raking"]
-    ratio, iterations = _newton(matrix, before.weight * scale, aim, raking, bounds, tolerance, 200)
-    return _calibrated(matrix, before, ratio * scale, margins, iterations, tolerance, bounded=True)
+def _scaled_newton(
+    matrix: np.ndarray, wanted: np.ndarray, size: float, weight: np.ndarray, **options: object
+) -> tuple[np.ndarray, int]:
+    """Ratio of weights that meets the totals, its distance and bounds reckoned from weights of the wanted sum."""
+    scale = size / weight.sum()
+    ratio, iterations = _newton(matrix, weight * scale, wanted=wanted, **options)
+    return ratio * scale, iterations
 
 
 def _newton(
     matrix: np.ndarray,
     weight: np.ndarray,
+    *,
     wanted: np.ndarray,
     distance: _Distance,
     limits: tuple[float, float],

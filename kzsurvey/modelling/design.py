@@ -4,7 +4,7 @@ A design never loses a row: a part of the sample (a domain) is a mask given to a
 anybody of that part still count in the variance.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -21,6 +21,8 @@ Values = str | Sequence[object] | np.ndarray | pd.Series | None
 class Stage:
     """One stage of sampling: clusters drawn inside strata (from the second stage on also inside the clusters above).
 
+    A stratum below the first stage lies in one cluster of the stage above, and is that cluster where none is given.
+
     Attributes
     ----------
     cluster : (n,) array, code of each row's cluster, 0 to C - 1
@@ -28,6 +30,7 @@ class Stage:
     drawn : (H,) array, clusters in the sample
     population : (H,) array, clusters in the population; infinite where no finite population is known
     share : (H,) array, fraction of the units above that were drawn (1 at the first stage)
+    above : (H,) array, code of the cluster of the stage above that each stratum lies in (0 at the first stage)
     """
 
     cluster: np.ndarray
@@ -35,6 +38,17 @@ class Stage:
     drawn: np.ndarray
     population: np.ndarray
     share: np.ndarray
+    above: np.ndarray
+
+    @property
+    def alone(self) -> np.ndarray:
+        """(H,) flags of strata with a single cluster that is not all there is."""
+        return (self.drawn == 1) & (self.population > 1)
+
+    @property
+    def counts(self) -> bool:
+        """Whether the stage enters the variance: the first always, a further one below a finite population."""
+        return bool(np.any(self.share > 0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,12 +57,11 @@ class Calibration:
 
     Attributes
     ----------
-    basis : (n, q) array, orthonormal columns spanning sqrt(weight before) x calibration variables
-    scale : (n,) array, weight after / sqrt(weight before)
+    residuals : function of (n, p) weighted scores giving their (n, p) residuals on the calibration variables
+        What these need (a QR decomposition, cross tables) is computed when it is called for the first time.
     """
 
-    basis: np.ndarray
-    scale: np.ndarray
+    residuals: Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +93,9 @@ class Design:
         Stages below the first enter the variance only where the first has a finite population, as in R's survey.
     lonely : str
         What a stratum with a single cluster adds to the variance: ``fail`` (refuse), ``certainty`` (nothing),
-        ``adjust`` (its deviation from the mean of all clusters), ``average`` (the mean of the other strata).
+        ``adjust`` (its deviation from the mean of all clusters), ``average`` (the mean of the other strata). Below the
+        first stage, "all" and "other" are those in the same cluster of the stage above, as in R's survey 4.5: a cluster
+        with a single one drawn from it then adds nothing under ``adjust``.
     calibrations : tuple of Calibration
     replicates : Replicates or None
     """
@@ -99,7 +114,10 @@ class Design:
         """The design in one line."""
         first = self.stages[0]
         parts = [f"{len(self)} rows", f"{len(first.drawn)} strata", f"{len(first.stratum)} clusters"]
-        parts += [f"{len(stage.stratum)} at stage {number}" for number, stage in enumerate(self.stages[1:], 2)]
+        for number, (above, stage) in enumerate(zip(self.stages, self.stages[1:], strict=False), 2):
+            own = len(stage.drawn) > len(above.stratum)
+            inside = f" in {len(stage.drawn)} strata" if own else ""
+            parts.append(f"{len(stage.stratum)} at stage {number}{inside}")
         parts += ["finite population"] if np.isfinite(first.population).any() else []
         parts += ["calibrated"] if self.calibrations else []
         parts += [f"{self.replicates.weight.shape[1]} replicates"] if self.replicates else []
@@ -120,6 +138,7 @@ def make_design(
     strata: Values | Sequence[Values] = None,
     clusters: Values | Sequence[Values] = None,
     population: Values | Sequence[Values] = None,
+    lower_strata: Sequence[Values | Sequence[Values]] = (),
     lonely: str = "adjust",
     nested: bool = False,
 ) -> Design:
@@ -138,9 +157,11 @@ def make_design(
         need not be unique.
     population : column(s) or array(s), one per stage
         Clusters in the population, for the finite population correction; constant within a stratum.
+    lower_strata : one entry for each stage below the first: None, column(s) or array(s)
+        Strata inside the clusters of the stage above; several are crossed.
     lonely : {"fail", "certainty", "adjust", "average"}
     nested : bool
-        Names of first-stage clusters repeat from stratum to stratum and mean different clusters there.
+        Names of clusters repeat from stratum to stratum and mean different clusters there.
 
     Returns
     -------
@@ -150,12 +171,17 @@ def make_design(
     ------
     DesignError
         Weights missing or not above 0; a stratum or cluster missing; a cluster in two strata; a single cluster in all;
-        a single cluster in a stratum under ``fail``; a population smaller than the sample or not constant.
+        a single cluster in a stratum under ``fail``, or nothing but those under ``average``; a population smaller than
+        the sample or not constant; more populations or strata than stages.
 
     Examples
     --------
     >>> make_design(weight=[1, 1, 2, 2], strata=["a", "a", "b", "b"], clusters=[1, 2, 3, 4])
     Design(4 rows, 2 strata, 4 clusters, lonely adjust)
+    >>> village, house = [1, 1, 1, 1, 2, 2, 2, 2], [1, 2, 3, 4, 1, 2, 3, 4]
+    >>> hills = ["up", "up", "down", "down", "up", "up", "down", "down"]
+    >>> make_design(clusters=[village, house], population=[[9] * 8, [30] * 8], lower_strata=[hills])
+    Design(8 rows, 1 strata, 2 clusters, 8 at stage 2 in 4 strata, finite population, lonely adjust)
     >>> make_design(weight=[1, 0], clusters=[1, 2])
     Traceback (most recent call last):
     kzsurvey.errors.DesignError: design, column weight: found 1 of 2 weights not above 0; allowed: numbers above 0
@@ -164,17 +190,22 @@ def make_design(
         raise DesignError(Fault("design", f"lonely {lonely!r}", ", ".join(LONELY)))
     given = {"strata": _columns(frame, strata), "clusters": _columns(frame, clusters)}
     given["population"] = _columns(frame, population)
+    lower = _lower_columns(frame, lower_strata)
+    given["lower strata"] = [column for columns in lower for column in columns]
     rows = _row_count(frame, weight, given)
     units = _weights(frame, weight, rows)
     given["clusters"] = given["clusters"] or [("row", np.arange(rows))]
-    fail_if([*_weight_faults(units), *_missing_faults(given), *_stage_faults(given)], DesignError)
-    stages = _stages(given, rows, nested=nested)
+    fail_if([*_weight_faults(units), *_missing_faults(given), *_stage_faults(given, lower)], DesignError)
+    stages = _stages(given, lower, rows, nested=nested)
     fail_if(_single_faults(stages, lonely), DesignError)
     return Design(weight=units, stages=stages, lonely=lonely)
 
 
 def degrees_of_freedom(design: Design, where: np.ndarray | None = None) -> float:
     """Clusters less strata, counting only those with somebody of the domain in them.
+
+    With replicate weights, no more than the replicates have. (R counts the rank of the replicates within the domain,
+    which is larger by the strata with a single cluster in it.)
 
     Parameters
     ----------
@@ -188,13 +219,12 @@ def degrees_of_freedom(design: Design, where: np.ndarray | None = None) -> float
     >>> degrees_of_freedom(design), degrees_of_freedom(design, np.array([True, True, True, False]))
     (2.0, 1.0)
     """
-    if design.replicates is not None:
-        return design.replicates.df
-    first = design.stages[0]
+    first, replicates = design.stages[0], design.replicates
+    most = float(len(first.stratum) - len(first.drawn)) if replicates is None else replicates.df
     if where is None:
-        return float(len(first.stratum) - len(first.drawn))
+        return most
     inside = np.bincount(first.cluster[where], minlength=len(first.stratum)) > 0
-    return float(inside.sum() - len(np.unique(first.stratum[inside])))
+    return float(min(inside.sum() - len(np.unique(first.stratum[inside])), most))
 
 
 def with_replicates(
@@ -240,6 +270,13 @@ def _columns(frame: pd.DataFrame | None, given: object) -> list[tuple[str, np.nd
     named = listed and frame is not None and isinstance(given[0], str)
     arrays = listed and isinstance(given[0], (list, tuple, np.ndarray, pd.Series))
     return [_column(frame, column) for column in (given if named or arrays else [given])]
+
+
+def _lower_columns(frame: pd.DataFrame | None, given: object) -> list[list[tuple[str, np.ndarray]]]:
+    """Strata of each stage below the first."""
+    if isinstance(given, (str, pd.Series, np.ndarray)):
+        raise TypeError("lower_strata holds one entry for each stage below the first: [None, 'ward']")
+    return [_columns(frame, columns) for columns in given or ()]
 
 
 def _column(frame: pd.DataFrame | None, given: object) -> tuple[str, np.ndarray]:
@@ -294,27 +331,34 @@ def _missing_faults(given: dict) -> list[Fault]:
     ]
 
 
-def _stage_faults(given: dict) -> list[Fault]:
-    """More population sizes than stages."""
-    sizes, stages = len(given["population"]), len(given["clusters"])
-    if sizes <= stages:
-        return []
-    return [Fault("design", f"{sizes} population sizes for {stages} stages", "at most one population size per stage")]
+def _stage_faults(given: dict, lower: list) -> list[Fault]:
+    """More population sizes or strata than stages."""
+    stages = len(given["clusters"])
+    told = [
+        (len(given["population"]), stages, "population sizes", "at most one population size per stage"),
+        (len(lower), stages - 1, "lower strata", "at most one entry per stage below the first"),
+    ]
+    return [
+        Fault("design", f"{count} {what} for {stages} stages", allowed)
+        for count, most, what, allowed in told
+        if count > most
+    ]
 
 
-def _stages(given: dict, rows: int, *, nested: bool) -> tuple[Stage, ...]:
-    """Code strata and clusters from the first stage down; the strata of a stage are the clusters of the one above."""
-    strata = _crossed([values for _, values in given["strata"]], rows)
+def _stages(given: dict, lower: list, rows: int, *, nested: bool) -> tuple[Stage, ...]:
+    """Code strata and clusters from the first stage down; strata of a lower stage lie in the clusters above it."""
+    above = _Codes(np.zeros(rows, dtype=np.int64), np.zeros(1, dtype=np.int64))
+    own = [given["strata"], *lower, *[[]] * len(given["clusters"])]
     sizes = [pd.to_numeric(values, errors="coerce").to_numpy(dtype=float) for _, values in given["population"]]
-    share, stages = np.ones(len(strata.first)), []
+    share, stages = np.ones(1), []
     for number, (name, values) in enumerate(given["clusters"]):
-        inside = nested or number > 0
-        cluster = _crossed([strata.code, values] if inside else [values], rows)
+        strata = _crossed([above.code, *[column for _, column in own[number]]], rows) if own[number] else above
+        inside = [strata.code] if nested else [above.code] if number else []
+        cluster = _crossed([*inside, values], rows)
         size = sizes[number] if number < len(sizes) else np.full(rows, np.inf)
-        stage = _stage(name, cluster, strata, size, share)
+        stage = _stage(name, cluster, strata, size, (share, above.code))
         stages.append(stage)
-        fraction = np.divide(stage.drawn, stage.population)
-        strata, share = cluster, (stage.share * fraction)[stage.stratum]
+        above, share = cluster, (stage.share * np.divide(stage.drawn, stage.population))[stage.stratum]
     return tuple(stages)
 
 
@@ -327,8 +371,8 @@ def _crossed(columns: list, rows: int) -> _Codes:
     return _Codes(code, np.unique(code, return_index=True)[1])
 
 
-def _stage(name: str, cluster: _Codes, strata: _Codes, size: np.ndarray, share: np.ndarray) -> Stage:
-    """One stage from coded rows, or what is wrong with it."""
+def _stage(name: str, cluster: _Codes, strata: _Codes, size: np.ndarray, upper: tuple[np.ndarray, np.ndarray]) -> Stage:
+    """One stage from coded rows, or what is wrong with it; ``upper``: share of each cluster above, its code by row."""
     stratum = strata.code[cluster.first]
     drawn = np.bincount(stratum, minlength=len(strata.first)).astype(float)
     population = size[strata.first]
@@ -341,18 +385,30 @@ def _stage(name: str, cluster: _Codes, strata: _Codes, size: np.ndarray, share: 
         (small, f"{small} strata with more clusters drawn than there are", "population counts", "not fractions"),
     ]
     fail_if([Fault("design", found, ok, column=name, hint=hint) for bad, found, ok, hint in faults if bad], DesignError)
-    return Stage(cluster=cluster.code, stratum=stratum, drawn=drawn, population=population, share=share)
+    share, above = upper[0], upper[1][strata.first]
+    return Stage(cluster.code, stratum, drawn, population, share[above], above)
 
 
 def _single_faults(stages: tuple[Stage, ...], lonely: str) -> list[Fault]:
     """One cluster cannot tell how clusters differ."""
-    first = stages[0]
-    alone = (first.drawn == 1) & (first.population > 1)
-    if len(first.stratum) == 1:
+    if len(stages[0].stratum) == 1:
         return [Fault("design", "a single cluster", "at least two clusters")]
-    if lonely == "fail" and alone.any():
-        hint = "merge strata, or choose lonely certainty, adjust or average"
-        return [Fault("design", f"{int(alone.sum())} strata with a single cluster", "two or more", hint=hint)]
-    if lonely == "average" and alone.all():
-        return [Fault("design", "a single cluster in every stratum", "lonely average needs other strata")]
+    return [
+        fault
+        for number, stage in enumerate(stages, 1)
+        if stage.counts and stage.alone.any()
+        for fault in _lonely_faults(stage, f" at stage {number}" if number > 1 else "", lonely)
+    ]
+
+
+def _lonely_faults(stage: Stage, where: str, lonely: str) -> list[Fault]:
+    """Lonely strata that this treatment has no answer for."""
+    alone, hint = stage.alone, "merge strata, or choose lonely certainty, adjust or average"
+    if lonely == "fail":
+        found = f"{int(alone.sum())} strata with a single cluster{where}"
+        return [Fault("design", found, "two or more", hint=hint)]
+    others = np.bincount(stage.above, weights=~alone)
+    if lonely == "average" and not others[stage.above].all():
+        found = f"a single cluster in every stratum{where}"
+        return [Fault("design", found, "lonely average needs other strata", hint="choose lonely certainty or adjust")]
     return []

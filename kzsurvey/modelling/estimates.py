@@ -14,7 +14,7 @@ import pandas as pd
 from kzsurvey.errors import DesignError, Fault
 from kzsurvey.modelling.design import Design, degrees_of_freedom, make_design
 from kzsurvey.modelling.intervals import PROPORTIONS, interval, p_value, proportion_interval
-from kzsurvey.modelling.variance import Linearised, infer
+from kzsurvey.modelling.variance import Linearised, cluster_sums, infer
 
 Columns = str | Sequence[str] | pd.Series | pd.DataFrame | np.ndarray
 
@@ -46,7 +46,7 @@ class Estimates:
         return self.table.to_html()
 
 
-class _Cells(NamedTuple):
+class Cells(NamedTuple):
     """What is estimated: one column per variable (or answer) and group."""
 
     labels: pd.DataFrame
@@ -66,6 +66,7 @@ def mean(
     where: np.ndarray | pd.Series | None = None,
     level: float = 0.95,
     deff: str = "replace",
+    df: str = "design",
 ) -> Estimates:
     r"""Weighted means.
 
@@ -83,6 +84,9 @@ def mean(
     deff : {"replace", "finite"}
         Compare the variance with that of a simple random sample with replacement, or without, from as many units as
         the weights sum to (the default of R's ``deff=TRUE``; meaningless where weights do not sum to a population).
+    df : {"design", "satterthwaite"}
+        Degrees of freedom of the intervals: clusters less strata, as R; or fewer, by how unequally strata share in the
+        variance (:func:`effective_df`), which few clusters and unequal weights need.
 
     Returns
     -------
@@ -104,9 +108,9 @@ def mean(
     >>> mean("hours", table).table[["variable", "estimate", "n", "n_dropped"]].to_dict("records")
     [{'variable': 'hours', 'estimate': 52.5, 'n': 3, 'n_dropped': 1}]
     """
-    columns = _numbers(_variables(values, frame))
-    cells = _cells(columns, pd.DataFrame(1.0, columns.index, columns.columns), frame, by, where)
-    return _estimates(_ratio_estimator(cells), cells, _design(frame, design), level, deff)
+    columns = number_columns(chosen_columns(values, frame))
+    cells = cells_of(columns, pd.DataFrame(1.0, columns.index, columns.columns), frame, by, where)
+    return tidy_estimates(_ratio_estimator(cells), cells, design_for(frame, design), level, deff, df)
 
 
 def total(
@@ -118,6 +122,7 @@ def total(
     where: np.ndarray | pd.Series | None = None,
     level: float = 0.95,
     deff: str = "replace",
+    df: str = "design",
 ) -> Estimates:
     """Weighted totals; parameters as in :func:`mean`.
 
@@ -126,9 +131,9 @@ def total(
     >>> total([1.0, 2.0, 6.0], design=make_design(weight=[2, 2, 2])).table["estimate"].tolist()
     [18.0]
     """
-    columns = _numbers(_variables(values, frame))
-    cells = _cells(columns, pd.DataFrame(1.0, columns.index, columns.columns), frame, by, where)
-    return _estimates(_total_estimator(cells), cells, _design(frame, design), level, deff)
+    columns = number_columns(chosen_columns(values, frame))
+    cells = cells_of(columns, pd.DataFrame(1.0, columns.index, columns.columns), frame, by, where)
+    return tidy_estimates(_total_estimator(cells), cells, design_for(frame, design), level, deff, df)
 
 
 def ratio(
@@ -141,6 +146,7 @@ def ratio(
     where: np.ndarray | pd.Series | None = None,
     level: float = 0.95,
     deff: str = "replace",
+    df: str = "design",
 ) -> Estimates:
     r"""Ratios of weighted totals; other parameters as in :func:`mean`.
 
@@ -159,13 +165,13 @@ def ratio(
     >>> ratio("filled", "posts", table).table["estimate"].tolist()
     [0.75]
     """
-    above, below = (_numbers(_variables(columns, frame)) for columns in (numerator, denominator))
+    above, below = (number_columns(chosen_columns(columns, frame)) for columns in (numerator, denominator))
     if above.shape != below.shape:
         raise ValueError(f"{above.shape[1]} numerators for {below.shape[1]} denominators")
     above.columns = [f"{top}/{bottom}" for top, bottom in zip(above, below, strict=True)]
     below.columns = above.columns
-    cells = _cells(above, below, frame, by, where)
-    return _estimates(_ratio_estimator(cells), cells, _design(frame, design), level, deff)
+    cells = cells_of(above, below, frame, by, where)
+    return tidy_estimates(_ratio_estimator(cells), cells, design_for(frame, design), level, deff, df)
 
 
 def proportion(
@@ -178,6 +184,7 @@ def proportion(
     level: float = 0.95,
     method: str = "logit",
     deff: str = "replace",
+    df: str = "design",
 ) -> Estimates:
     """Weighted proportions of yes-or-no values, with intervals that stay between 0 and 1.
 
@@ -185,11 +192,12 @@ def proportion(
     ----------
     values : column name(s) of ``frame``, or arrays
         0 and 1, or flags.
-    method : {"logit", "beta", "asin", "wilson", "mean"}
-        ``logit``: Wald interval on the log odds. ``beta``: Clopper-Pearson on the effective sample size of Korn and
-        Graubard. ``asin``: Wald interval on the arcsine of the root. ``wilson``: score interval on the effective
-        sample size. ``mean``: Wald interval, which may leave [0, 1]. A proportion of 0 or 1 has no estimated
-        variance: all but ``mean`` then give the beta interval on ``n`` itself.
+    method : {"logit", "likelihood", "beta", "asin", "wilson", "mean", "xlogit"}
+        ``logit``: Wald interval on the log odds (``xlogit`` is R's second name of it). ``likelihood``: the proportions
+        whose binomial likelihood, scaled by the design effect, is not too small. ``beta``: Clopper-Pearson on the
+        effective sample size of Korn and Graubard. ``asin``: Wald interval on the arcsine of the root. ``wilson``:
+        score interval on the effective sample size. ``mean``: Wald interval, which may leave [0, 1]. A proportion of 0
+        or 1 has no estimated variance: all but ``mean`` then give the beta interval on ``n`` itself.
 
     Other parameters as in :func:`mean`.
 
@@ -209,12 +217,12 @@ def proportion(
     >>> proportion("code_P1", table).table[["estimate", "conf_low", "conf_high"]].round(3).to_dict("records")
     [{'estimate': 0.375, 'conf_low': 0.087, 'conf_high': 0.792}]
     """
-    columns = _numbers(_variables(values, frame))
+    columns = number_columns(chosen_columns(values, frame))
     wrong = [name for name in columns if not columns[name].dropna().isin([0, 1]).all()]
     if wrong:
         raise DesignError([Fault("proportion", "values other than 0 and 1", "0 and 1", column=name) for name in wrong])
-    cells = _cells(columns, pd.DataFrame(1.0, columns.index, columns.columns), frame, by, where)
-    return _proportions(cells, _design(frame, design), level, method, deff)
+    cells = cells_of(columns, pd.DataFrame(1.0, columns.index, columns.columns), frame, by, where)
+    return _proportions(cells, design_for(frame, design), level, method, deff, df)
 
 
 def shares(
@@ -227,6 +235,7 @@ def shares(
     level: float = 0.95,
     method: str = "logit",
     deff: str = "replace",
+    df: str = "design",
 ) -> Estimates:
     """Weighted share of every answer to a question; one row per answer (column ``value``) and group.
 
@@ -244,11 +253,67 @@ def shares(
     [{'value': 'a', 'estimate': 0.5, 'n': 3, 'n_dropped': 1},
      {'value': 'b', 'estimate': 0.5, 'n': 3, 'n_dropped': 1}]
     """
-    columns = _variables(values, frame)
+    columns = chosen_columns(values, frame)
     answers = {(name, value): _is(columns[name], value) for name in columns for value in _levels(columns[name])}
     flags = pd.DataFrame(answers, index=columns.index)
     ones = pd.DataFrame(1.0, flags.index, flags.columns)
-    return _proportions(_cells(flags, ones, frame, by, where), _design(frame, design), level, method, deff)
+    return _proportions(cells_of(flags, ones, frame, by, where), design_for(frame, design), level, method, deff, df)
+
+
+def variances(
+    values: Columns,
+    frame: pd.DataFrame | None = None,
+    *,
+    design: Design | None = None,
+    by: Columns | None = None,
+    where: np.ndarray | pd.Series | None = None,
+    level: float = 0.95,
+    covariances: bool = False,
+    deff: str = "replace",
+    df: str = "design",
+) -> Estimates:
+    r"""Variances in the population, and covariances if asked for, with design-based errors.
+
+    Parameters
+    ----------
+    values : column name(s) of ``frame``, or arrays of numbers
+    covariances : bool
+        One row for every pair of variables (columns ``variable`` and ``other``) in place of one for every variable.
+
+    Other parameters as in :func:`mean`.
+
+    Raises
+    ------
+    DesignError
+        Values that are not numbers; nobody in the domain.
+
+    Notes
+    -----
+    :math:`\frac{n}{n - 1} \sum w (x - \bar x)(y - \bar y) / \sum w` over the ``n`` rows with both, linearised by
+    the scores :math:`(x - \bar x)(y - \bar y) - s_{xy}`, as R's ``svyvar``. The interval of a variance is symmetric on
+    the log scale, so that it stays above 0; that of a covariance is Student's t. Where values are very skewed
+    (incomes), a sample that lacks the few largest gives too small a variance and too small an error, and the interval
+    holds the truth less often than it says (88 % for a lognormal measurement in 60 clusters of 8).
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"hours": [40.0, 50.0, 60.0], "pay": [3.0, 3.0, 6.0]})
+    >>> variances(["hours", "pay"], table).table[["variable", "estimate"]].round(6).to_dict("records")
+    [{'variable': 'hours', 'estimate': 100.0}, {'variable': 'pay', 'estimate': 3.0}]
+    >>> variances(["hours", "pay"], table, covariances=True).table["estimate"].round(6).tolist()
+    [100.0, 15.0, 3.0]
+    """
+    columns = number_columns(chosen_columns(values, frame))
+    count = columns.shape[1]
+    first, second = np.triu_indices(count) if covariances else (np.arange(count), np.arange(count))
+    cells = cells_of(columns.iloc[:, first], columns.iloc[:, second], frame, by, where)
+    found = tidy_estimates(_moment_estimator(cells), cells, design_for(frame, design), level, deff, df)
+    others = np.repeat(columns.columns[second], len(cells.labels) // len(second))
+    same = cells.labels["variable"].to_numpy() == others
+    table = _above_zero(found.table, same, level)
+    if covariances:
+        table.insert(1, "other", others)
+    return replace(found, table=table)
 
 
 def contrast(estimates: Estimates, weights: Mapping[str, Sequence[float]], *, level: float = 0.95) -> Estimates:
@@ -312,8 +377,8 @@ def differences(estimates: Estimates, *, reference: int = 0, level: float = 0.95
 _RESULTS = ("estimate", "std_error", "df", "conf_low", "conf_high", "n", "n_dropped", "deff")
 
 
-def _variables(values: Columns, frame: pd.DataFrame | None) -> pd.DataFrame:
-    """The columns asked for, as a frame."""
+def chosen_columns(values: Columns, frame: pd.DataFrame | None) -> pd.DataFrame:
+    """The columns asked for, as a frame, whether named or given."""
     names = [values] if isinstance(values, str) else values
     if frame is not None and not isinstance(names, (pd.Series, pd.DataFrame, np.ndarray)):
         unknown = [name for name in names if not isinstance(name, str) or name not in frame]
@@ -331,7 +396,7 @@ def _variables(values: Columns, frame: pd.DataFrame | None) -> pd.DataFrame:
     return pd.DataFrame(array.reshape(len(array), -1), columns=names)
 
 
-def _numbers(columns: pd.DataFrame) -> pd.DataFrame:
+def number_columns(columns: pd.DataFrame) -> pd.DataFrame:
     """Columns as numbers, missing as NaN."""
     faults = [
         Fault("analysis", "words where numbers are needed", "numbers; shares for answers in words", column=str(name))
@@ -355,7 +420,7 @@ def _is(column: pd.Series, value: object) -> pd.Series:
     return (column == value).fillna(False).astype(float).where(column.notna().to_numpy())
 
 
-def _design(frame: pd.DataFrame | None, design: Design | None) -> Design:
+def design_for(frame: pd.DataFrame | None, design: Design | None) -> Design:
     """The design given, or the one that the columns of a table of interviews tell."""
     if design is not None:
         return design
@@ -379,19 +444,19 @@ def design_from_columns(frame: pd.DataFrame, *, lonely: str = "adjust") -> Desig
 _ROLES = {"weight": "weight", "strata": "stratum", "clusters": "cluster"}
 
 
-def _cells(
+def cells_of(
     numerator: pd.DataFrame,
     denominator: pd.DataFrame,
     frame: pd.DataFrame | None,
     by: Columns | None,
     where: np.ndarray | pd.Series | None,
-) -> _Cells:
+) -> Cells:
     """Cross the variables with the groups, inside the domain."""
     rows = len(numerator)
     domain = np.ones(rows, dtype=bool) if where is None else np.asarray(where, dtype=bool)
     if not domain.any():
         raise DesignError(Fault("domain", "nobody in it", "at least one interview"))
-    group, groups = _groups(by, frame, rows)
+    group, groups = group_codes(by, frame, rows)
     names = numerator.columns.to_frame(index=False)
     names.columns = ["variable", "value"][: names.shape[1]]
     above, below = numerator.to_numpy(dtype=float), denominator.to_numpy(dtype=float)
@@ -403,14 +468,14 @@ def _cells(
     above = np.broadcast_to(np.where(known, above, 0.0)[:, :, None], shape).reshape(rows, -1)
     below = np.broadcast_to(np.where(known, below, 0.0)[:, :, None], shape).reshape(rows, -1)
     labels = names.merge(groups, how="cross")
-    return _Cells(labels, above, below, inside, dropped, int((domain & (group < 0)).sum()))
+    return Cells(labels, above, below, inside, dropped, int((domain & (group < 0)).sum()))
 
 
-def _groups(by: Columns | None, frame: pd.DataFrame | None, rows: int) -> tuple[np.ndarray, pd.DataFrame]:
+def group_codes(by: Columns | None, frame: pd.DataFrame | None, rows: int) -> tuple[np.ndarray, pd.DataFrame]:
     """Code of each row's group (-1 where none) and the groups that occur, in order."""
     if by is None:
         return np.zeros(rows, dtype=int), pd.DataFrame(index=[0])
-    columns = _variables(by, frame)
+    columns = chosen_columns(by, frame)
     codes = pd.MultiIndex.from_frame(columns.reset_index(drop=True))
     missing = columns.isna().any(axis=1).to_numpy()
     ranks = [pd.Index(_levels(columns[name])).get_indexer(columns[name]) for name in columns]
@@ -420,22 +485,21 @@ def _groups(by: Columns | None, frame: pd.DataFrame | None, rows: int) -> tuple[
     return code, codes[first].to_frame(index=False)
 
 
-def _ratio_estimator(cells: _Cells) -> Callable[[np.ndarray], Linearised]:
+def _ratio_estimator(cells: Cells) -> Callable[[np.ndarray], Linearised]:
     """Ratio of totals in every cell; a mean where the denominator is 1."""
+    numerator, denominator = cells.numerator * cells.inside, cells.denominator * cells.inside
 
     def estimator(weight: np.ndarray) -> Linearised:
-        above = np.einsum("n,np,np->p", weight, cells.numerator, cells.inside)
-        below = np.einsum("n,np,np->p", weight, cells.denominator, cells.inside)
+        above, below = weight @ numerator, weight @ denominator
         known = below != 0
         inverse = np.divide(1.0, below, out=np.zeros_like(below), where=known)
         point = above * inverse
-        scores = (cells.numerator - point * cells.denominator) * cells.inside
-        return Linearised(np.where(known, point, np.nan), scores, np.diag(inverse))
+        return Linearised(np.where(known, point, np.nan), numerator - point * denominator, np.diag(inverse))
 
     return estimator
 
 
-def _total_estimator(cells: _Cells) -> Callable[[np.ndarray], Linearised]:
+def _total_estimator(cells: Cells) -> Callable[[np.ndarray], Linearised]:
     """Total in every cell."""
     scores = cells.numerator * cells.inside
 
@@ -445,8 +509,138 @@ def _total_estimator(cells: _Cells) -> Callable[[np.ndarray], Linearised]:
     return estimator
 
 
-def _estimates(
-    estimator: Callable[[np.ndarray], Linearised], cells: _Cells, design: Design, level: float, deff: str
+def _moment_estimator(cells: Cells) -> Callable[[np.ndarray], Linearised]:
+    """Covariance of two variables in every cell; their variance where they are the same."""
+    n = cells.inside.sum(axis=0)
+    factor = np.divide(n, n - 1, out=np.full(len(n), np.nan), where=n > 1)
+    above, below = cells.numerator * cells.inside, cells.denominator * cells.inside
+
+    def estimator(weight: np.ndarray) -> Linearised:
+        units = weight @ cells.inside
+        inverse = np.divide(1.0, units, out=np.zeros_like(units), where=units > 0)
+        first, second = above - (weight @ above) * inverse, below - (weight @ below) * inverse
+        product = first * second * cells.inside
+        point = (weight @ product) * inverse
+        scores = (product - point) * cells.inside
+        return Linearised(np.where(units > 0, factor * point, np.nan), scores, np.diag(factor * inverse))
+
+    return estimator
+
+
+def _above_zero(table: pd.DataFrame, same: np.ndarray, level: float) -> pd.DataFrame:
+    """Intervals of variances, symmetric on the log scale."""
+    point, std_error = (table[name].to_numpy(dtype=float) for name in ("estimate", "std_error"))
+    rows = same & (point > 0)
+    relative = np.divide(std_error, point, out=np.full_like(point, np.nan), where=rows)
+    low, high = interval(np.log(np.where(rows, point, 1.0)), relative, table["df"].to_numpy(), level=level)
+    return table.assign(
+        conf_low=np.where(rows, np.exp(low), table["conf_low"]),
+        conf_high=np.where(rows, np.exp(high), table["conf_high"]),
+    )
+
+
+def smooth(columns: np.ndarray, function: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], Linearised]:
+    """Estimator of a smooth function of weighted totals; its derivatives are exact, by complex steps.
+
+    Parameters
+    ----------
+    columns : (n, q) array, 0 outside the domain
+        What is summed. Centre measurements before they are squared: sums of large squares lose digits.
+    function : (q,) totals -> (p,) estimates
+        Of plain arithmetic and roots, so that it takes complex totals as well.
+
+    References
+    ----------
+    Squire, W., & Trapp, G. (1998). Using complex variables to estimate derivatives of real functions. SIAM Review 40,
+    110-112. doi:10.1137/S003614459631241X
+
+    Examples
+    --------
+    >>> columns = np.array([[8.0, 10.0], [9.0, 10.0], [4.0, 8.0]])
+    >>> found = smooth(columns, lambda totals: totals[:1] / totals[1:])(np.ones(3))
+    >>> found.estimate.tolist(), found.bread.round(6).tolist()
+    ([0.75], [[0.035714, -0.026786]])
+    """
+    steps = 1e-100j * np.eye(columns.shape[1])
+
+    def estimator(weight: np.ndarray) -> Linearised:
+        totals = weight @ columns
+        with np.errstate(divide="ignore", invalid="ignore"):
+            bread = np.array([function(totals + step).imag * 1e100 for step in steps]).T
+            return Linearised(function(totals), columns, bread)
+
+    return estimator
+
+
+def effective_df(
+    full: Linearised, df: np.ndarray | float, design: Design, rule: str = "satterthwaite", *, lost: int = 0
+) -> np.ndarray:
+    r"""Degrees of freedom of every estimate's variance, from what the strata add to it.
+
+    Parameters
+    ----------
+    full : Linearised, of p estimates
+    df : (p,) array or float, clusters less strata: no more than these
+    design : Design
+    rule : {"satterthwaite", "design"}
+    lost : int
+        Coefficients beside the mean.
+
+    Returns
+    -------
+    (p,) array
+
+    Raises
+    ------
+    DesignError
+        A rule that is not known; replicate weights, which have degrees of freedom of their own.
+
+    Notes
+    -----
+    With :math:`v_h` what the :math:`n_h` clusters of stratum h add to the variance, :math:`(\sum v_h)^2 / \sum v_h^2 /
+    (n_h - 1)`: the chi-square with the mean and the variance that the estimated variance has, if cluster totals are
+    normal. Clusters less strata only where all strata add alike. In samples of 24 clusters of unequal weight, intervals
+    of means, correlations and Hedges' g held 89 to 92 % with clusters less strata, 92 to 94 % with these.
+
+    References
+    ----------
+    Satterthwaite, F. E. (1946). An approximate distribution of estimates of variance components. Biometrics Bulletin
+    2, 110-114. doi:10.2307/3002019
+
+    Examples
+    --------
+    >>> y = np.array([1.0, 2.0, 4.0, 8.0, 9.0, 1.0])
+    >>> design = make_design(strata=list("aaabbb"))
+    >>> effective_df(Linearised(y[:1], y[:, None], np.eye(1)), 4.0, design).round(2).tolist()
+    [2.48]
+    """
+    if rule == "design":
+        return np.broadcast_to(np.asarray(df, dtype=float) - lost, full.estimate.shape)
+    if rule != "satterthwaite":
+        raise DesignError(Fault("estimate", f"degrees of freedom by {rule!r}", "design, satterthwaite"))
+    if design.replicates is not None:
+        raise DesignError(Fault("estimate", "degrees of freedom by Satterthwaite with replicate weights", "design"))
+    weighted, first = design.weight[:, None] * full.scores, design.stages[0]
+    for calibration in design.calibrations:
+        weighted = calibration.residuals(weighted)
+    total = cluster_sums(weighted, first.cluster, len(first.stratum)) @ full.bread.T
+    drawn, strata = first.drawn, len(first.drawn)
+    centre = cluster_sums(total, first.stratum, strata) / drawn[:, None]
+    scale = (1 - drawn / first.population) * np.where(drawn > 1, drawn / np.maximum(drawn - 1, 1), 1.0)
+    added = cluster_sums((total - centre[first.stratum]) ** 2, first.stratum, strata) * scale[:, None]
+    spread = np.sum(added**2 / np.maximum(drawn - 1, 1)[:, None], axis=0)
+    found = np.divide(np.sum(added, axis=0) ** 2, spread, out=np.zeros(len(spread)), where=spread > 0)
+    whole = np.asarray(df, dtype=float)
+    return np.minimum(found, whole) * np.divide(whole - lost, whole, out=np.zeros_like(whole), where=whole > 0)
+
+
+def tidy_estimates(
+    estimator: Callable[[np.ndarray], Linearised],
+    cells: Cells,
+    design: Design,
+    level: float,
+    deff: str,
+    rule: str = "design",
 ) -> Estimates:
     """Tidy rows with t intervals."""
     if len(design) != len(cells.inside):
@@ -455,16 +649,18 @@ def _estimates(
     n = cells.inside.sum(axis=0)
     std_error = np.where(n > 0, np.sqrt(np.clip(np.diag(covariance), 0, None)), np.nan)
     df = np.array([degrees_of_freedom(design, inside) if inside.any() else 0.0 for inside in cells.inside.T])
+    full = estimator(design.weight)
+    df = df if rule == "design" else effective_df(full, df, design, rule)
     low, high = interval(point, std_error, df, level=level)
     numbers = {"estimate": point, "std_error": std_error, "df": df, "conf_low": low, "conf_high": high, "n": n}
-    effect = _design_effect(estimator(design.weight), std_error**2, cells, design.weight, deff)
+    effect = _design_effect(full, std_error**2, cells, design.weight, deff)
     results = pd.DataFrame(numbers | {"n_dropped": cells.dropped, "deff": effect}, index=cells.labels.index)
     table = pd.concat([cells.labels, results], axis=1)
     everybody = degrees_of_freedom(design, cells.inside.any(axis=1))
     return Estimates(table, covariance, everybody, cells.ungrouped)
 
 
-def _design_effect(full: Linearised, variance: np.ndarray, cells: _Cells, weight: np.ndarray, kind: str) -> np.ndarray:
+def _design_effect(full: Linearised, variance: np.ndarray, cells: Cells, weight: np.ndarray, kind: str) -> np.ndarray:
     """Variance over that of a simple random sample of as many rows."""
     n = cells.inside.sum(axis=0).astype(float)
     units = weight @ cells.inside
@@ -477,11 +673,11 @@ def _design_effect(full: Linearised, variance: np.ndarray, cells: _Cells, weight
         return np.where(simple > 0, variance / simple, np.nan)
 
 
-def _proportions(cells: _Cells, design: Design, level: float, method: str, deff: str) -> Estimates:
+def _proportions(cells: Cells, design: Design, level: float, method: str, deff: str, rule: str) -> Estimates:
     """Tidy rows with intervals made for proportions."""
     if method not in PROPORTIONS:
         raise ValueError(f"unknown method {method!r}, known are {', '.join(PROPORTIONS)}")
-    found = _estimates(_ratio_estimator(cells), cells, design, level, deff)
+    found = tidy_estimates(_ratio_estimator(cells), cells, design, level, deff, rule)
     point, std_error, df, n = (found.table[name].to_numpy(dtype=float) for name in ("estimate", "std_error", "df", "n"))
     low, high = proportion_interval(point, std_error, n, df, method=method, level=level)
     return replace(found, table=found.table.assign(conf_low=low, conf_high=high))

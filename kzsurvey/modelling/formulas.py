@@ -2,13 +2,15 @@
 
 import ast
 import difflib
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
-from formulaic import Formula, ModelSpec, SimpleFormula
-from formulaic.errors import FormulaicError
+from formulaic import Formula, ModelMatrix, ModelSpec, SimpleFormula
+from formulaic.errors import DataMismatchWarning, FormulaicError
 
 from kzsurvey.errors import DesignError, Fault, fail_if
 
@@ -77,22 +79,84 @@ def prepare(
     Traceback (most recent call last):
     kzsurvey.errors.DesignError: model H1: found unknown variable 'plce'; allowed: columns of analysis; perhaps place
     """
-    left, right = _parsed(formula, name)
-    needed = sorted({*_names_in(left), *_names_in(*_factors(right)), *also})
+    left, right, variables = _parsed(formula, name)
+    needed = sorted({*variables, *also})
     fail_if(unknown_variables(needed, table, name=name), DesignError)
     domain = np.ones(len(table), dtype=bool) if where is None else np.asarray(where, dtype=bool)
-    rows = domain & table[needed].notna().all(axis=1).to_numpy()
+    rows = domain & _known(table, needed)
     if not rows.any():
         found = "nobody in its domain" if not domain.any() else "nobody in its domain with every variable known"
         raise DesignError(Fault(_model(name), found, "at least one interview"))
-    used = pd.DataFrame({column: _plain(table.loc[rows, column]) for column in needed})
-    outcome = used[left] if left in used else _evaluated(Formula(left, _context=None), used, name).iloc[:, -1]
+    used = _used(table, needed, rows)
+    outcome = used[left] if left in used else _outcome(left, used, name)
     matrix = _evaluated(right, used, name)
-    names = tuple(str(column) for column in matrix)
-    values = matrix.to_numpy(dtype=float)
+    names = tuple(map(str, matrix.model_spec.column_names))
+    values = np.asarray(matrix, dtype=float)
     fail_if(_infinite_faults(values, names, name), DesignError)
     dropped = int(domain.sum() - rows.sum())
     return Prepared(outcome, values, names, rows, dropped, left, matrix.model_spec)
+
+
+def model_matrix(spec: ModelSpec, table: pd.DataFrame, *, name: str = "") -> np.ndarray:
+    """The matrix of a fitted formula for other rows: same columns, same coding and centring.
+
+    Parameters
+    ----------
+    spec : ModelSpec, from :func:`prepare`
+    table : DataFrame, one row per interview (or per case of a grid)
+    name : str
+        What messages call the model.
+
+    Returns
+    -------
+    (n, p) array, missing in rows where a variable is missing
+
+    Raises
+    ------
+    DesignError
+        Unknown variables; a category that the rows fitted did not have; a term that is not a finite number.
+
+    Examples
+    --------
+    >>> spec = prepare("y ~ center(x)", pd.DataFrame({"y": [1.0, 2.0], "x": [1.0, 3.0]})).spec
+    >>> model_matrix(spec, pd.DataFrame({"x": [4.0, None]})).tolist()
+    [[1.0, 2.0], [nan, nan]]
+    """
+    needed = sorted(_names_in(*_factors(spec.formula)))
+    fail_if(unknown_variables(needed, table, name=name), DesignError)
+    rows = _known(table, needed)
+    matrix = np.full((len(table), len(spec.column_names)), np.nan)
+    if rows.any():
+        values = np.asarray(_evaluated(spec, _used(table, needed, rows), name), dtype=float)
+        fail_if(_infinite_faults(values, tuple(map(str, spec.column_names)), name), DesignError)
+        matrix[rows] = values
+    return matrix
+
+
+def variables_of(spec: ModelSpec) -> list[str]:
+    """Variables of the right side of a fitted formula, in the order of their terms.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"y": [1.0, 2.0, 4.0], "x": [1.0, 2.0, 4.0], "z": ["a", "b", "b"]})
+    >>> variables_of(prepare("y ~ z + np.log(x)", table).spec)
+    ['z', 'x']
+    """
+    found = [name for factor in _factors(spec.formula) for name in sorted(_names_in(factor))]
+    return list(dict.fromkeys(found))
+
+
+def categorical_variables(spec: ModelSpec) -> set[str]:
+    """Variables that a fitted formula codes as categories.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"y": [1.0, 2.0, 4.0], "x": [1.0, 2.0, 4.0], "z": ["a", "b", "b"]})
+    >>> sorted(categorical_variables(prepare("y ~ z + C(x)", table).spec))
+    ['x', 'z']
+    """
+    kinds = {str(factor): state[0].value for factor, state in spec.encoder_state.items()}
+    return {name for factor, kind in kinds.items() if kind == "categorical" for name in _names_in(factor)}
 
 
 def unknown_variables(names: Iterable[str], table: pd.DataFrame, *, name: str = "") -> list[Fault]:
@@ -128,18 +192,25 @@ def _model(name: str) -> str:
     return f"model {name}".strip()
 
 
-def _parsed(formula: str, name: str) -> tuple[str, SimpleFormula]:
-    """Left side as written, right side parsed."""
-    left, tilde, right = (part.strip() for part in formula.partition("~"))
-    if not (left and tilde and right) or "~" in right or "|" in formula:
-        raise DesignError(Fault(_model(name), f"formula {formula!r}", "one outcome, ~ and terms: y ~ x + z"))
+def _parsed(formula: str, name: str) -> tuple[str, SimpleFormula, frozenset[str]]:
+    """Left side as written, right side parsed, and the variables of both."""
     try:
-        parsed = Formula(right)
-        ast.parse(left, mode="eval")
+        return _understood(formula)
     except (FormulaicError, SyntaxError) as error:
         reason = str(error).splitlines()[0]
         raise DesignError(Fault(_model(name), f"formula {formula!r} ({reason})", "a formula that parses")) from error
-    return left, parsed
+    except ValueError as error:
+        raise DesignError(Fault(_model(name), f"formula {formula!r}", str(error))) from error
+
+
+@lru_cache(maxsize=256)
+def _understood(formula: str) -> tuple[str, SimpleFormula, frozenset[str]]:
+    """The parts of a formula; parsing takes longer than a small fit."""
+    left, tilde, right = (part.strip() for part in formula.partition("~"))
+    if not (left and tilde and right) or "~" in right or "|" in formula:
+        raise ValueError("one outcome, ~ and terms: y ~ x + z")
+    parsed = Formula(right)
+    return left, parsed, frozenset(_names_in(left, *_factors(parsed)))
 
 
 def _factors(formula: SimpleFormula) -> list[str]:
@@ -155,21 +226,43 @@ def _names_in(*expressions: str) -> set[str]:
     return {node.id for node in nodes if isinstance(node, ast.Name) and id(node) not in called} - set(_FUNCTIONS)
 
 
-def _plain(column: pd.Series) -> pd.Series:
-    """A column as formulaic takes it: floats, or categories that occur."""
+def _known(table: pd.DataFrame, needed: Iterable[str]) -> np.ndarray:
+    """Rows where all of some variables are known."""
+    known = np.ones(len(table), dtype=bool)
+    for column in needed:
+        known &= ~np.asarray(pd.isna(table[column].array), dtype=bool)
+    return known
+
+
+def _used(table: pd.DataFrame, needed: Iterable[str], rows: np.ndarray) -> pd.DataFrame:
+    """Some variables in some rows, as formulaic takes them."""
+    everybody = bool(rows.all())
+    columns = {column: _plain(table[column] if everybody else table[column][rows]) for column in needed}
+    return pd.DataFrame(columns, index=table.index if everybody else table.index[rows], copy=False)
+
+
+def _plain(column: pd.Series) -> np.ndarray | pd.Categorical:
+    """A column as floats, or as the categories that occur."""
     if isinstance(column.dtype, pd.CategoricalDtype):
-        return column.cat.remove_unused_categories()
+        return column.array.remove_unused_categories()
     if pd.api.types.is_numeric_dtype(column.dtype):
-        return column.astype(float)
-    return column.astype("category")
+        return column.to_numpy(dtype=float)
+    return pd.Categorical(column)
 
 
-def _evaluated(formula: SimpleFormula, used: pd.DataFrame, name: str) -> pd.DataFrame:
-    """The model matrix, or what in the formula cannot be evaluated."""
+def _outcome(left: str, used: pd.DataFrame, name: str) -> pd.Series:
+    """An outcome that is more than a column."""
+    values = np.asarray(_evaluated(Formula(left, _context=None), used, name), dtype=float)[:, -1]
+    return pd.Series(values, index=used.index)
+
+
+def _evaluated(formula: SimpleFormula | ModelSpec, used: pd.DataFrame, name: str) -> ModelMatrix:
+    """The model matrix as an array, or what in the formula cannot be evaluated."""
     try:
-        with np.errstate(all="ignore"):
-            return formula.get_model_matrix(used, context=_FUNCTIONS, na_action="ignore")
-    except (FormulaicError, TypeError, ValueError) as error:
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("error", DataMismatchWarning)
+            return formula.get_model_matrix(used, context=_FUNCTIONS, na_action="ignore", output="numpy")
+    except (DataMismatchWarning, FormulaicError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise DesignError(
             Fault(_model(name), f"a term that cannot be evaluated: {reason}", "C(), center(), np.log() ...")

@@ -335,6 +335,8 @@ def _item_faults(numbers: pd.DataFrame, values: np.ndarray) -> list[Fault]:
     if len(values) < 2:
         return [Fault("reliability", f"{len(values)} interviews with all items", "at least two")]
     constant = (values == values[0]).all(axis=0)
+    if not constant.any() and np.ptp(values.sum(axis=1)) == 0:
+        return [Fault("reliability", "items whose sum is the same for all", "a sum that varies", hint="reverse items?")]
     return [
         Fault("reliability", f"item {name} with one answer for all {len(values)}", "an item that varies")
         for name, flat in zip(numbers, constant, strict=True)

@@ -14,6 +14,9 @@ from kzsurvey.modelling.analysis import in_definition, sample_design
 from kzsurvey.modelling.design import Design
 from kzsurvey.modelling.estimates import design_from_columns
 from kzsurvey.modelling.formulas import nearest, unknown_variables
+from kzsurvey.modelling.mediation import mediate
+from kzsurvey.modelling.mixed import fit_mixed
+from kzsurvey.modelling.ordinal import fit_ordinal
 from kzsurvey.modelling.regression import fit_regression
 from kzsurvey.modelling.results import TERM_COLUMNS, Fit, benjamini_hochberg
 from kzsurvey.survey import compile_expression
@@ -52,7 +55,8 @@ def fit(analysis: pd.DataFrame, model: Model, *, design: Design | None = None) -
      {'term': 'inspections', 'estimate': 0.6, 'hypothesis': 'H3'}]
     >>> fit(analysis, Model(name="load", kind="cubic", formula="workload ~ inspections"))
     Traceback (most recent call last):
-    kzsurvey.errors.DesignError: model load: found unknown kind 'cubic'; allowed: linear, logistic, poisson, probit
+    kzsurvey.errors.DesignError: model load: found unknown kind 'cubic'; \
+allowed: linear, logistic, mediation, mixed, ordinal, poisson, probit
     """
     if model.kind not in ESTIMATORS:
         known, hint = ", ".join(sorted(ESTIMATORS)), nearest(model.kind, ESTIMATORS)
@@ -127,7 +131,7 @@ def domain(analysis: pd.DataFrame, model: Model) -> np.ndarray | None:
 
 def _regression(analysis: pd.DataFrame, model: Model, design: Design, *, family: str) -> Fit:
     """A regression with its family."""
-    options = _options(model, ("offset",))
+    options = _options(model, ("offset", "small_sample"))
     offset = str(options.get("offset", ""))
     fail_if(unknown_variables([offset] if offset else [], analysis, name=model.name), DesignError)
     return fit_regression(
@@ -138,6 +142,39 @@ def _regression(analysis: pd.DataFrame, model: Model, design: Design, *, family:
         name=model.name,
         where=domain(analysis, model),
         offset=offset,
+        small_sample=str(options.get("small_sample", "none")),
+    )
+
+
+def _ordinal(analysis: pd.DataFrame, model: Model, design: Design) -> Fit:
+    """A cumulative link model."""
+    options = _options(model, ("link", "nonproportional", "offset"))
+    return fit_ordinal(
+        analysis, model.formula, design=design, name=model.name, where=domain(analysis, model), **options
+    )
+
+
+_MEDIATION = (
+    "treatment", "mediators", "kinds", "low", "high", "at", "category", "interval", "draws", "seed",
+)  # fmt: skip
+
+
+def _mediation(analysis: pd.DataFrame, model: Model, design: Design) -> Fit:
+    """An effect split by mediators; the formula of the model is that of the outcome."""
+    options = _options(model, _MEDIATION)
+    missing = [option for option in ("treatment", "mediators") if option not in options]
+    fail_if([Fault(f"model {model.name}", f"no {option}", f"{option} = ...") for option in missing], DesignError)
+    where = domain(analysis, model)
+    return mediate(analysis, outcome=model.formula, design=design, name=model.name, where=where, **options)
+
+
+def _mixed(analysis: pd.DataFrame, model: Model, design: Design) -> Fit:
+    """A model with effects that vary by group."""
+    options = _options(model, ("groups", "slopes", "reml", "family", "nodes"))
+    if "groups" not in options:
+        raise DesignError(Fault(f"model {model.name}", "no groups", "groups = the column that tells them"))
+    return fit_mixed(
+        analysis, model.formula, design=design, name=model.name, where=domain(analysis, model), **options
     )
 
 
@@ -146,6 +183,9 @@ ESTIMATORS: dict[str, Estimate] = {
     "logistic": partial(_regression, family="logistic"),
     "probit": partial(_regression, family="probit"),
     "poisson": partial(_regression, family="poisson"),
+    "ordinal": _ordinal,
+    "mixed": _mixed,
+    "mediation": _mediation,
 }
 
 

@@ -4,6 +4,7 @@ Coefficients come from iteratively reweighted least squares, errors from the one
 (a separated outcome, columns that repeat each other, fewer degrees of freedom than coefficients) is refused by name.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,13 +14,14 @@ from scipy.special import fdtrc
 from kzsurvey.errors import DesignError, Fault, fail_if
 from kzsurvey.modelling.design import Design, degrees_of_freedom
 from kzsurvey.modelling.families import FAMILIES, Family
-from kzsurvey.modelling.formulas import Prepared, prepare
+from kzsurvey.modelling.few_clusters import corrected, small_sample_faults
+from kzsurvey.modelling.formulas import Prepared, model_matrix, prepare, unknown_variables
 from kzsurvey.modelling.results import Fit, terms_table
-from kzsurvey.modelling.variance import Linearised, infer
+from kzsurvey.modelling.solving import Problem, Refit, gram, solve
+from kzsurvey.modelling.solving import spread as _spread
+from kzsurvey.modelling.variance import Estimator, infer
 
-_STEPS = 60
 _REPEATED = 1e-7  # relative size of what is left of a column after the columns before it, as in R's lm
-_FAR = 12.0  # a linear predictor this far out may be on its way to infinity
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,18 +33,22 @@ class Regression:
     estimate : (p,) array
     covariance : (p, p) array, design-based
     df : float, degrees of freedom of the design less the coefficients beside the intercept
+    term_df : (p,) array, the same, or what a correction for few clusters leaves to each coefficient
     fitted : (n,) array, expected outcome; 0 outside the domain
     deviance, null_deviance : float, with weights that average 1
     unscaled : (p, p) array, covariance of a simple random sample with dispersion 1
+    estimator : (n,) weights -> Linearised, the same fit under other weights
     """
 
     estimate: np.ndarray
     covariance: np.ndarray
     df: float
+    term_df: np.ndarray
     fitted: np.ndarray
     deviance: float
     null_deviance: float
     unscaled: np.ndarray
+    estimator: Estimator
 
 
 def regress(
@@ -54,6 +60,7 @@ def regress(
     names: tuple[str, ...] = (),
     where: np.ndarray | None = None,
     offset: np.ndarray | None = None,
+    small_sample: str = "none",
     name: str = "",
 ) -> Regression:
     r"""Regress on arrays, with design-based errors.
@@ -69,6 +76,8 @@ def regress(
     where : (n,) bool array
         Rows used; the others keep their place in the design.
     offset : (n,) array, added to the linear predictor
+    small_sample : {"none", "CR1", "CR1S", "CR2", "CR3"}
+        Correction for few clusters, see :func:`kzsurvey.modelling.few_clusters.corrected`; ``none`` as R's ``svyglm``.
     name : str
         What messages call the model.
 
@@ -97,38 +106,43 @@ def regress(
     ([0.6, 1.6], 2.0)
     """
     family = FAMILIES[family] if isinstance(family, str) else family
-    if not matrix.shape[1]:
-        raise DesignError(Fault(f"model {name}".strip(), "a formula without terms", "at least an intercept"))
+    matrix, where = np.asarray(matrix, dtype=float), None if where is None or np.all(where) else np.asarray(where)
+    rows = slice(None) if where is None else np.flatnonzero(where)
+    shift = 0.0 if offset is None else np.asarray(offset, dtype=float)[rows]
     names = names or tuple(f"x{number}" for number in range(1, matrix.shape[1] + 1))
-    rows = slice(None) if where is None or where.all() else np.flatnonzero(where)
-    y, X = np.asarray(outcome, dtype=float)[rows], np.asarray(matrix, dtype=float)[rows]
-    shift = np.zeros(len(y)) if offset is None else np.asarray(offset, dtype=float)[rows]
-    df = degrees_of_freedom(design, where) - X.shape[1] + 1
-    fail_if([*_outcome_faults(y, family, name), *_df_faults(df, X, design, where, name)], DesignError)
-    _refuse_repeats(X, names, name)
+    columns = np.ascontiguousarray(matrix[rows].T)
     place = f"model {name}".strip()
-    problem = _Problem(y, X, shift, family, family.link(family.start(y)), names, place)
-    found = {}
+    problem = Problem(np.asarray(outcome, dtype=float)[rows], columns, shift, family, names, place)
+    return _regressed(problem, design, where, small_sample)
 
-    def estimator(weight: np.ndarray) -> Linearised:
-        beta, eta, bread = _solved(problem, weight[rows])
-        mu = family.mean(eta)
-        scores = X * ((y - mu) * family.slope(eta) / family.variance(mu))[:, None]
-        found.setdefault("full", (mu, bread))
-        return Linearised(beta, _spread(scores, rows, len(design)), bread)
 
-    estimate, covariance = infer(estimator, design)
-    _refuse_no_variance(covariance, estimate, names, name)
-    mu, bread = found["full"]
-    weight = design.weight[rows] / design.weight[rows].mean()
+def _regressed(problem: Problem, design: Design, where: np.ndarray | None, small_sample: str) -> Regression:
+    """Check, solve, infer."""
+    rows = slice(None) if where is None else np.flatnonzero(where)
+    df = degrees_of_freedom(design, where) - len(problem.columns) + 1
+    _refuse_unanswerable(problem, design, df, small_sample)
+    weight = design.weight[rows]
+    full = solve(problem, weight)
+    estimator = Refit(problem, rows, len(design), design.weight, full)
+    term_df = np.full(len(problem.columns), df)
+    if small_sample == "none":
+        estimate, covariance = infer(estimator, design)
+    else:
+        estimate = full.estimate
+        covariance, term_df = corrected(problem, full, weight, design.stages[0].cluster[rows], small_sample)
+    _refuse_no_variance(covariance, estimate, problem.names, problem.place.removeprefix("model").strip())
+    family, mu = problem.family, problem.family.mean(full.eta)
+    relative = weight / weight.mean()
     return Regression(
         estimate=estimate,
         covariance=covariance,
         df=df,
-        fitted=_spread(mu[:, None], rows, len(design))[:, 0],
-        deviance=float(weight @ family.deviance(y, mu)),
-        null_deviance=float(weight @ family.deviance(y, _null_fit(problem, weight))),
-        unscaled=bread * design.weight[rows].mean(),
+        term_df=term_df,
+        fitted=_spread(mu, rows, len(design)),
+        deviance=float(relative @ family.deviance(problem.y, mu)),
+        null_deviance=float(relative @ family.deviance(problem.y, _null_fit(problem, weight))),
+        unscaled=np.linalg.inv(full.information) * weight.mean(),
+        estimator=estimator,
     )
 
 
@@ -141,6 +155,7 @@ def fit_regression(
     name: str = "",
     where: np.ndarray | None = None,
     offset: str = "",
+    small_sample: str = "none",
     level: float = 0.95,
 ) -> Fit:
     """Regress by a formula over a table.
@@ -155,6 +170,8 @@ def fit_regression(
     where : (n,) bool array, the domain
     offset : str
         Column added to the linear predictor as it is.
+    small_sample : {"none", "CR1", "CR1S", "CR2", "CR3"}
+        Correction for few clusters, as in :func:`regress`; with it each term has degrees of freedom of its own.
     level : float, of the intervals
 
     Returns
@@ -163,7 +180,9 @@ def fit_regression(
         ``summary`` holds ``n``, ``n_dropped``, ``clusters``, ``strata``, ``df``, ``r_squared`` (share of the deviance),
         ``deviance``, ``null_deviance``, ``dispersion``, ``wald_f``, ``wald_df``, ``wald_p`` (all terms beside the
         intercept), and for outcomes 0-1 and counts ``aic`` with its ``effective_parameters``; ``extra`` holds
-        ``fitted`` and ``spec``.
+        ``fitted``, ``family``, ``offset``, ``spec``, ``rows``, ``design``, ``estimator`` (weights -> Linearised),
+        ``predict`` (coefficients, table -> expected outcome), ``unscaled`` (covariance of a simple random sample with
+        dispersion 1) and ``small_sample``.
 
     References
     ----------
@@ -181,25 +200,30 @@ def fit_regression(
     family = FAMILIES[family] if isinstance(family, str) else family
     prepared = prepare(formula, table, name=name, where=where, also=(offset,) if offset else ())
     outcome = _outcome_numbers(prepared, family, name)
-    rows, count = prepared.rows, len(table)
-    found = regress(
-        _spread(outcome[:, None], rows, count)[:, 0],
-        _spread(prepared.matrix, rows, count),
-        design=design,
-        family=family,
-        names=prepared.names,
-        where=rows,
-        offset=table[offset].astype(float).to_numpy() if offset else None,
-        name=name,
-    )
-    about = {"model": name, "n": int(rows.sum()), "n_dropped": prepared.n_dropped}
+    rows, where = prepared.rows, None if prepared.rows.all() else prepared.rows
+    shift = table.loc[rows, offset].astype(float).to_numpy() if offset else 0.0
+    columns, place = np.ascontiguousarray(prepared.matrix.T), f"model {name}".strip()
+    problem = Problem(outcome, columns, shift, family, prepared.names, place)
+    found = _regressed(problem, design, where, small_sample)
+    about = {"model": name, "n": len(outcome), "n_dropped": prepared.n_dropped}
     terms = terms_table(
-        prepared.names, found.estimate, found.covariance, found.df,
+        prepared.names, found.estimate, found.covariance, found.term_df,
         level=level, **about, outcome=prepared.left, kind=family.name,
     )  # fmt: skip
-    summary = _summary(found, prepared.names, outcome, rows, design, family)
+    summary = _summary(found, prepared.names, outcome, where, design, family)
     summary = {"n": about["n"], "n_dropped": about["n_dropped"], **summary}
-    extra = {"fitted": pd.Series(found.fitted, index=table.index).where(rows), "spec": prepared.spec}
+    extra = {
+        "fitted": pd.Series(found.fitted, index=table.index).where(rows),
+        "family": family,
+        "offset": offset,
+        "spec": prepared.spec,
+        "rows": rows,
+        "design": design,
+        "estimator": found.estimator,
+        "predict": _predictor(prepared, family, offset, name),
+        "unscaled": found.unscaled,
+        "small_sample": small_sample,
+    }
     return Fit(name, family.name, terms, summary, found.covariance, extra)
 
 
@@ -226,6 +250,19 @@ def wald_test(estimate: np.ndarray, covariance: np.ndarray, df: float) -> tuple[
     return statistic, rank, float(fdtrc(rank, df, statistic))
 
 
+def _predictor(
+    prepared: Prepared, family: Family, offset: str, name: str
+) -> Callable[[np.ndarray, pd.DataFrame], np.ndarray]:
+    """The expected outcome of the rows of a table, given coefficients; missing where a variable is."""
+
+    def predict(parameters: np.ndarray, table: pd.DataFrame) -> np.ndarray:
+        fail_if(unknown_variables([offset] if offset else [], table, name=name), DesignError)
+        shift = table[offset].astype(float).to_numpy() if offset else 0.0
+        return family.mean(model_matrix(prepared.spec, table, name=name) @ parameters + shift)
+
+    return predict
+
+
 _TRUTH = {"yes": 1.0, "no": 0.0, "true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0}
 
 
@@ -243,45 +280,41 @@ def _outcome_numbers(prepared: Prepared, family: Family, name: str) -> np.ndarra
     raise DesignError(Fault(f"model {name}".strip(), f"outcome {prepared.left} in words ({words})", allowed, hint=hint))
 
 
-def _spread(values: np.ndarray, rows: np.ndarray | slice, count: int) -> np.ndarray:
-    """Rows used, put back among all rows; 0 elsewhere."""
-    if len(values) == count:
-        return values
-    full = np.zeros((count, values.shape[1]))
-    full[rows] = values
-    return full
+def _refuse_unanswerable(problem: Problem, design: Design, df: float, small_sample: str) -> None:
+    """What can be seen to have no answer before anything is solved."""
+    place = problem.place
+    if not len(problem.columns):
+        raise DesignError(Fault(place, "a formula without terms", "at least an intercept"))
+    faults = [*_outcome_faults(problem), *small_sample_faults(small_sample, design, place)]
+    if df <= 0:
+        coefficients = len(problem.columns)
+        left = df + coefficients - 1
+        found = f"{coefficients} coefficients on {left:g} degrees of freedom (clusters less strata)"
+        faults += [Fault(place, found, f"at most {left:g} coefficients", hint="fewer terms, or more clusters")]
+    fail_if(faults, DesignError)
+    _refuse_repeats(problem.columns.T, problem.names, place.removeprefix("model").strip())
 
 
-def _outcome_faults(y: np.ndarray, family: Family, name: str) -> list[Fault]:
+def _outcome_faults(problem: Problem) -> list[Fault]:
     """Outcomes that the family cannot have, or that have nothing to explain."""
-    model = f"model {name}".strip()
-    if family.outcomes == "binary" and not np.isin(y, (0, 1)).all():
-        return [Fault(model, "an outcome with values other than 0 and 1", "0 and 1")]
-    if family.outcomes == "counts" and (y < 0).any():
-        return [Fault(model, "an outcome below 0", "counts from 0 up")]
+    y, place, outcomes = problem.y, problem.place, problem.family.outcomes
+    if outcomes == "binary" and not ((y == 0) | (y == 1)).all():
+        return [Fault(place, "an outcome with values other than 0 and 1", "0 and 1")]
+    if outcomes == "counts" and (y < 0).any():
+        return [Fault(place, "an outcome below 0", "counts from 0 up")]
     if len(y) and (y == y[0]).all():
-        return [Fault(model, f"a constant outcome ({y[0]:g} for all {len(y)})", "an outcome that varies")]
+        return [Fault(place, f"a constant outcome ({y[0]:g} for all {len(y)})", "an outcome that varies")]
     return []
-
-
-def _df_faults(df: float, X: np.ndarray, design: Design, where: np.ndarray | None, name: str) -> list[Fault]:
-    """Fewer clusters than it takes."""
-    if df > 0:
-        return []
-    left, coefficients = degrees_of_freedom(design, where), X.shape[1]
-    found = f"{coefficients} coefficients on {left:g} degrees of freedom (clusters less strata)"
-    return [
-        Fault(f"model {name}".strip(), found, f"at most {left:g} coefficients", hint="fewer terms, or more clusters")
-    ]
 
 
 def _refuse_repeats(X: np.ndarray, names: tuple[str, ...], name: str) -> None:
     """Columns that are a combination of those before them."""
-    size = np.sqrt((X**2).sum(axis=0))
-    scaled = X / np.where(size > 0, size, 1.0)
-    left = np.linalg.eigvalsh(scaled.T @ scaled)[0]
-    if left > 1e-9:  # the Gram matrix cannot tell smaller ones from rounding; then the columns themselves decide
-        return
+    products = gram(X.T)
+    size = np.sqrt(products.diagonal())
+    size = np.where(size > 0, size, 1.0)
+    if np.linalg.eigvalsh(products / size / size[:, None])[0] > 1e-9:
+        return  # the Gram matrix cannot tell smaller ones from rounding; then the columns themselves decide
+    scaled = X / size
     triangle = np.linalg.qr(scaled, mode="r")
     short = np.linalg.norm(triangle, axis=0) == 0
     repeated = np.flatnonzero((np.abs(np.diag(triangle)) < _REPEATED) | short)
@@ -294,105 +327,6 @@ def _repeat_fault(scaled: np.ndarray, names: tuple[str, ...], column: int, name:
     others = [names[number] for number in np.flatnonzero(np.abs(parts) > 1e-6)]
     found = f"term {names[column]} is a combination of {' + '.join(others)}" if others else f"term {names[column]} is 0"
     return Fault(f"model {name}".strip(), found, "terms that do not repeat each other", hint="leave one out")
-
-
-def _solved(problem: "_Problem", weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Coefficients, linear predictor and bread, by iteratively reweighted least squares.
-
-    The first step is least squares on the working outcome; the later ones add what the score still asks for, which
-    also takes off the rounding error of the normal equations.
-    """
-    y, X, family = problem.y, problem.X, problem.family
-    eta, beta, checked = problem.start, np.zeros(X.shape[1]), False
-    information, score = _equations(problem, weight, eta, working=eta - problem.shift)
-    beta = _solve(problem, information, score)
-    eta, loss = X @ beta + problem.shift, np.inf
-    for _ in range(_STEPS):
-        information, score = _equations(problem, weight, eta)
-        step = _solve(problem, information, score)
-        move, length = X @ step, 1.0
-        after = weight @ family.deviance(y, family.mean(eta + move))
-        while not after <= loss * (1 + 1e-12) and length > 1e-6:
-            length /= 2
-            after = weight @ family.deviance(y, family.mean(eta + length * move))
-        beta, eta, loss = beta + length * step, eta + length * move, after
-        if not checked and family.outcomes != "any" and np.abs(eta - problem.shift).max() > _FAR:
-            _refuse_separation(problem)
-            checked = True
-        if np.abs(move).max() <= 1e-11 * (1 + np.abs(eta).max()):
-            return beta, eta, np.linalg.inv(_equations(problem, weight, eta)[0])
-    _refuse_separation(problem)
-    raise DesignError(Fault(problem.place, f"no convergence in {_STEPS} steps", "fewer terms, or other scales"))
-
-
-@dataclass(frozen=True, eq=False)
-class _Problem:
-    """One regression without its weights: outcome, matrix, offset, family, where to start, what to call things."""
-
-    y: np.ndarray
-    X: np.ndarray
-    shift: np.ndarray
-    family: Family
-    start: np.ndarray
-    names: tuple[str, ...]
-    place: str
-
-
-def _equations(
-    problem: _Problem, weight: np.ndarray, eta: np.ndarray, working: np.ndarray | float = 0.0
-) -> tuple[np.ndarray, np.ndarray]:
-    """Expected information and score (of the working outcome, where the coefficients are not known yet)."""
-    mu, slope = problem.family.mean(eta), problem.family.slope(eta)
-    inner = weight * slope / problem.family.variance(mu)
-    weighted = problem.X * (inner * slope)[:, None]
-    return weighted.T @ problem.X, weighted.T @ (working + (problem.y - mu) / slope)
-
-
-def _solve(problem: _Problem, information: np.ndarray, score: np.ndarray) -> np.ndarray:
-    """Newton step, on columns of equal size."""
-    size = np.sqrt(np.diag(information))
-    if (size > 0).all() and np.isfinite(size).all():
-        try:
-            return np.linalg.solve(information / np.outer(size, size), score / size) / size
-        except np.linalg.LinAlgError:
-            pass  # as singular as a column of nothing
-    _refuse_separation(problem)
-    terms = [name for name, part in zip(problem.names, size, strict=True) if not part > 0]
-    found = f"nothing to estimate {' + '.join(terms) or 'the terms'} from"
-    raise DesignError(Fault(problem.place, found, "terms that vary in the rows with weight", hint="fewer terms"))
-
-
-def _refuse_separation(problem: _Problem) -> None:
-    """Outcomes that a combination of terms foretells without error have no finite coefficient (Konis 2007).
-
-    A linear programme looks for a direction in which every fitted value can only get better.
-    """
-    from scipy.optimize import linprog  # half a second to load, and rarely needed
-
-    if problem.family.outcomes == "any":
-        return
-    y, X = problem.y, problem.X / np.abs(problem.X).max(axis=0)
-    better = X[y > 0] if problem.family.outcomes == "binary" else np.zeros((0, X.shape[1]))
-    fixed = X[y > 0] if problem.family.outcomes == "counts" else None
-    towards = np.concatenate([better, -X[y == 0]])
-    found = linprog(
-        -towards.sum(axis=0),
-        A_ub=-towards,
-        b_ub=np.zeros(len(towards)),
-        A_eq=fixed,
-        b_eq=None if fixed is None else np.zeros(len(fixed)),
-        bounds=(-1, 1),
-        method="highs",
-    )
-    if found.status != 0 or -found.fun < 1e-6:
-        return
-    terms = [
-        term for term, part in zip(problem.names, found.x, strict=True) if abs(part) > 1e-6 and term != "Intercept"
-    ]
-    found = f"separation: the outcome is foretold without error by {' + '.join(terms) or 'the intercept'}"
-    raise DesignError(
-        Fault(problem.place, found, "terms with both outcomes", hint="merge categories or leave terms out")
-    )
 
 
 def _refuse_no_variance(covariance: np.ndarray, estimate: np.ndarray, names: tuple[str, ...], name: str) -> None:
@@ -410,26 +344,29 @@ def _refuse_no_variance(covariance: np.ndarray, estimate: np.ndarray, names: tup
     )
 
 
-def _null_fit(problem: _Problem, weight: np.ndarray) -> np.ndarray:
+def _null_fit(problem: Problem, weight: np.ndarray) -> np.ndarray:
     """Expected outcome under an intercept alone."""
-    if not problem.shift.any():
+    if not np.any(problem.shift):
         return np.full(len(problem.y), np.average(problem.y, weights=weight))
-    alone = replace(problem, X=np.ones((len(problem.y), 1)), names=("Intercept",))
-    return problem.family.mean(_solved(alone, weight)[1])
+    alone = replace(problem, columns=np.ones((1, len(problem.y))), names=("Intercept",))
+    return problem.family.mean(solve(alone, weight).eta)
 
 
 def _summary(
-    found: Regression, names: tuple[str, ...], y: np.ndarray, rows: np.ndarray, design: Design, family: Family
+    found: Regression, names: tuple[str, ...], y: np.ndarray, where: np.ndarray | None, design: Design, family: Family
 ) -> dict[str, float]:
     """Numbers about the whole fit."""
+    rows = slice(None) if where is None else np.flatnonzero(where)
     weight, first = design.weight[rows], design.stages[0]
-    clusters = np.unique(first.cluster[rows])
+    clusters = np.flatnonzero(np.bincount(first.cluster[rows], minlength=len(first.stratum)))
     mu = found.fitted[rows]
     pearson = (y - mu) / np.sqrt(family.variance(mu))
     squares = (pearson - np.average(pearson, weights=weight)) ** 2
     others = np.array([number for number, term in enumerate(names) if term != "Intercept"], dtype=int)
     covariance = found.covariance[np.ix_(others, others)]
-    tested = wald_test(found.estimate[others], covariance, found.df) if len(others) else (np.nan,) * 3
+    tested = (np.nan,) * 3
+    if len(others):
+        tested = wald_test(found.estimate[others], covariance, float(found.term_df[others].min()))
     summary = {
         "clusters": len(clusters),
         "strata": len(np.unique(first.stratum[clusters])),

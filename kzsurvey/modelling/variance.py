@@ -9,10 +9,14 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from scipy.linalg import block_diag
+from scipy.sparse import csc_array
 
 from kzsurvey.modelling.design import Design, Replicates, Stage
 
 _CENSUS = 1e-7  # a stratum sampled up to this fraction counts as fully observed, as in R's survey
+
+_MANY = 5_000  # rows from which a sparse product is faster than counting column by column
 
 
 class Linearised(NamedTuple):
@@ -95,12 +99,16 @@ def covariance(scores: np.ndarray, bread: np.ndarray, design: Design) -> np.ndar
     >>> covariance(np.array([[1.0], [2.0], [6.0]]), np.eye(1), make_design(weight=[2.0, 2.0, 2.0]))
     array([[84.]])
     """
-    weighted = design.weight[:, None] * scores
-    for calibration in design.calibrations:
-        scaled = weighted / calibration.scale[:, None]
-        weighted = (scaled - calibration.basis @ (calibration.basis.T @ scaled)) * calibration.scale[:, None]
-    stages = [stage for stage in design.stages if np.any(stage.share > 0)]
-    return sum(_stage_covariance(weighted, bread, stage, design.lonely) for stage in stages)
+    stages = [stage for stage in design.stages if stage.counts]
+    weight = design.weight
+    if design.calibrations:
+        scores, weight = weight[:, None] * scores, None
+        for calibration in design.calibrations:
+            scores = calibration.residuals(scores)
+    sums = [cluster_sums(scores, stage.cluster, len(stage.stratum), weight) for stage in stages]
+    return sum(
+        _stage_covariance(total @ bread.T, stage, design.lonely) for total, stage in zip(sums, stages, strict=True)
+    )
 
 
 def replicate_covariance(estimator: Estimator, estimate: np.ndarray, replicates: Replicates) -> np.ndarray:
@@ -127,13 +135,98 @@ def replicate_covariance(estimator: Estimator, estimate: np.ndarray, replicates:
     >>> replicate_covariance(mean, np.array([3.0]), jackknife).round(6)
     array([[2.333333]])
     """
-    refits = np.array([estimator(weight).estimate for weight in replicates.weight.T])
+    together = getattr(estimator, "refits", None)  # (n, R) weights -> (R, p), where that is faster than one by one
+    refits = together(replicates.weight) if together else np.array([estimator(w).estimate for w in replicates.weight.T])
     centre = estimate if replicates.centre == "estimate" else refits[replicates.factor > 0].mean(axis=0)
     deviation = refits - centre
     return (deviation * replicates.factor[:, None]).T @ deviation
 
 
-def cluster_sums(values: np.ndarray, code: np.ndarray, count: int) -> np.ndarray:
+def transformed(
+    estimator: Estimator,
+    function: Callable[[np.ndarray], np.ndarray],
+    gradient: Callable[[np.ndarray], np.ndarray] | None = None,
+) -> Estimator:
+    r"""A smooth function of what an estimator estimates, as an estimator itself (delta method).
+
+    Under linearisation the covariance is :math:`G V G^\top`; under replicate weights the function is computed from
+    each refit, so that no gradient is used.
+
+    Parameters
+    ----------
+    estimator : function of (n,) weights giving a Linearised of p parameters
+    function : function of (p,) parameters giving (k,) values
+    gradient : function of (p,) parameters giving the (k, p) derivatives
+        Central differences where None.
+
+    Returns
+    -------
+    estimator : function of (n,) weights giving a Linearised of k values
+
+    Notes
+    -----
+    What also depends on the sample itself, such as an effect averaged over its rows, is a function of two estimators:
+    see :func:`joined`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from kzsurvey.modelling.design import make_design
+    >>> y = np.array([1.0, 2.0, 6.0])
+    >>> def mean(weight):
+    ...     centre = weight @ y / weight.sum()
+    ...     return Linearised(np.array([centre]), (y - centre)[:, None], np.eye(1) / weight.sum())
+    >>> logarithm = transformed(mean, np.log, lambda at: np.diag(1 / at))
+    >>> estimate, covariance = infer(logarithm, make_design(weight=[1.0, 1.0, 1.0]))
+    >>> float(estimate[0].round(4)), float(covariance[0, 0].round(4))
+    (1.0986, 0.2593)
+    >>> numerical = infer(transformed(mean, np.log), make_design(weight=[1.0, 1.0, 1.0]))
+    >>> bool(np.allclose(numerical[1], covariance))
+    True
+    """
+
+    def estimate(weight: np.ndarray) -> Linearised:
+        inner = estimator(weight)
+        slope = _central_differences(function, inner.estimate) if gradient is None else gradient(inner.estimate)
+        value = np.atleast_1d(np.asarray(function(inner.estimate), dtype=float))
+        return Linearised(value, inner.scores, np.atleast_2d(slope) @ inner.bread)
+
+    return estimate
+
+
+def joined(*estimators: Estimator) -> Estimator:
+    """Several estimators as one, with the covariances between them.
+
+    Parameters
+    ----------
+    estimators : functions of (n,) weights giving a Linearised, all over the same n rows
+
+    Returns
+    -------
+    estimator : function of (n,) weights giving a Linearised of all parameters, one after the other
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from kzsurvey.modelling.design import make_design
+    >>> y = np.array([1.0, 2.0, 6.0])
+    >>> def total(weight):
+    ...     return Linearised(np.array([weight @ y]), y[:, None], np.eye(1))
+    >>> difference = transformed(joined(total, total), lambda at: at[:1] - at[1:], lambda at: np.array([[1.0, -1.0]]))
+    >>> infer(difference, make_design(weight=[2.0, 2.0, 2.0]))
+    (array([0.]), array([[0.]]))
+    """
+
+    def estimate(weight: np.ndarray) -> Linearised:
+        parts = [estimator(weight) for estimator in estimators]
+        scores = np.concatenate([part.scores for part in parts], axis=1)
+        bread = block_diag(*[part.bread for part in parts])
+        return Linearised(np.concatenate([part.estimate for part in parts]), scores, bread)
+
+    return estimate
+
+
+def cluster_sums(values: np.ndarray, code: np.ndarray, count: int, weight: np.ndarray | None = None) -> np.ndarray:
     """Sums of the columns of an array by integer code.
 
     Parameters
@@ -141,6 +234,7 @@ def cluster_sums(values: np.ndarray, code: np.ndarray, count: int) -> np.ndarray
     values : (n, p) array
     code : (n,) array of integers below ``count``
     count : int
+    weight : (n,) array, counts each row so many times; the values are not copied for it
 
     Returns
     -------
@@ -153,20 +247,34 @@ def cluster_sums(values: np.ndarray, code: np.ndarray, count: int) -> np.ndarray
     array([[3., 4.],
            [6., 8.]])
     """
-    return np.stack([np.bincount(code, weights=column, minlength=count) for column in values.T], axis=1)
+    if len(values) < _MANY or not values.flags.c_contiguous:
+        weighted = values.T if weight is None else (column * weight for column in values.T)
+        return np.stack([np.bincount(code, weights=column, minlength=count) for column in weighted], axis=1)
+    ones = np.ones(len(values)) if weight is None else weight
+    return csc_array((ones, code, np.arange(len(values) + 1)), shape=(count, len(values))) @ values
 
 
-def _stage_covariance(weighted: np.ndarray, bread: np.ndarray, stage: Stage, lonely: str) -> np.ndarray:
-    """What one stage of sampling adds to the covariance."""
-    total = cluster_sums(weighted, stage.cluster, len(stage.stratum)) @ bread.T
-    strata = len(stage.drawn)
-    deviation = total - (cluster_sums(total, stage.stratum, strata) / stage.drawn[:, None])[stage.stratum]
+def _central_differences(function: Callable[[np.ndarray], np.ndarray], at: np.ndarray) -> np.ndarray:
+    """(k, p) derivatives of a function of p parameters, by steps that suit the size of each."""
+    step = np.cbrt(np.finfo(float).eps) * np.maximum(np.abs(at), 1.0)
+    sides = [
+        (np.atleast_1d(function(at + move)), np.atleast_1d(function(at - move)), width)
+        for move, width in zip(np.diag(step), step, strict=True)
+    ]
+    return np.stack([(above - below) / (2 * width) for above, below, width in sides], axis=1)
+
+
+def _stage_covariance(total: np.ndarray, stage: Stage, lonely: str) -> np.ndarray:
+    """What one stage of sampling adds to the covariance, from the totals of its clusters."""
+    deviation = total - (cluster_sums(total, stage.stratum, len(stage.drawn)) / stage.drawn[:, None])[stage.stratum]
     unseen = 1 - stage.drawn / stage.population
-    alone = (stage.drawn == 1) & (unseen > _CENSUS)
-    if lonely == "adjust" and alone.any():
-        single = alone[stage.stratum]
-        deviation[single] = (total - total.mean(axis=0))[single]
+    unseen = np.where(unseen > _CENSUS, unseen, 0.0)
     scale = stage.share * unseen * np.where(stage.drawn > 1, stage.drawn / np.maximum(stage.drawn - 1, 1), 1.0)
-    if lonely == "average" and alone.any():
-        scale = scale * strata / max(strata - alone.sum(), 1)
+    if lonely == "adjust" and stage.alone.any():
+        single, above = stage.alone[stage.stratum], stage.above[stage.stratum]
+        mean = cluster_sums(total, above, int(above.max()) + 1) / np.bincount(above)[:, None]
+        deviation[single] = (total - mean[above])[single]
+    if lonely == "average" and stage.alone.any():
+        strata, alone = np.bincount(stage.above), np.bincount(stage.above, weights=stage.alone)
+        scale = scale * (strata / np.maximum(strata - alone, 1))[stage.above]
     return (deviation * scale[stage.stratum][:, None]).T @ deviation

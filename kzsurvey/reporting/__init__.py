@@ -13,6 +13,7 @@ _HOME = {
     "table": "outputs",
     "figure": "outputs",
     "classes": "histograms",
+    "triangle_cells": "triangles",
     "say": "prose",
     "table_output": "outputs",
     "figure_output": "outputs",

@@ -17,6 +17,7 @@ from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from kzsurvey.errors import Fault, ReportError
@@ -31,6 +32,8 @@ LABEL = 26  # width of a label in Latin letters; a Chinese character takes two
 DOTS = 180  # per inch
 INK, SOFT, LINE = "#1d2b36", "#5b6b78", "#c9d1d8"
 SHADES = ("#1f3a4d", "#6f93ab", "#b9cedb", "#e6edf1", "#f6f2e7")
+DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 1.5, 1, 1.5)))
+BOX, LEVEL, BOX_LABEL = (1.55, 0.62), 1.05, 20  # inches of a box and between boxes; Latin letters in a box
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 STYLE = {
     "font.size": 9,
@@ -47,6 +50,7 @@ STYLE = {
     "figure.constrained_layout.use": True,
     "svg.hashsalt": "kzsurvey",
 }
+_PAPER = {"bbox": {"facecolor": "white", "edgecolor": "none", "pad": 1.2, "alpha": 0.9}}
 
 
 class Kind(NamedTuple):
@@ -67,7 +71,10 @@ def draw(
     ----------
     data : DataFrame, one row per thing drawn
         Column ``label``; ``dots`` and ``coefficients``: ``estimate``, ``conf_low``, ``conf_high``, optional ``group``;
-        ``bars``: ``estimate``; ``parts``: one column of shares per part, in order.
+        ``bars``: ``estimate``; ``parts``: one column of shares per part, in order. ``paths``, a row per arrow:
+        ``path``, ``source``, ``target``, ``estimate``, ``conf_low``, ``conf_high``; where a box stands follows from the
+        arrows in and out of it. ``curve``: ``value`` (along the horizontal axis), ``estimate``, ``conf_low``,
+        ``conf_high``, optional ``group``.
     report : Report
     kind : str
         A key of ``FIGURES``.
@@ -76,7 +83,9 @@ def draw(
     format : str
         How numbers on the axis are written.
     **options
-        ``axis``: text of the value axis.
+        ``axis``: text of the value axis. Of ``curve`` also ``upright``: text of the vertical axis, above it;
+        ``middle``: from where to where a bar on the horizontal axis says that the middle half of the sample is;
+        ``marks``: values at which the interval ends at 0.
 
     Returns
     -------
@@ -187,6 +196,63 @@ def histogram(figure: Figure, data: pd.DataFrame, report: "Report", *, format: s
     axes.grid(axis="y", color=LINE, linewidth=0.6)
 
 
+def paths(figure: Figure, data: pd.DataFrame, report: "Report", *, format: str, axis: str = "") -> None:
+    """A diagram of mediation: what comes first on the left, the outcome on the right, mediators between and above.
+
+    An arrow is broken where its interval includes 0.
+    """
+    figure.set_layout_engine("none")
+    axes = figure.add_axes((0, 0, 1, 1))
+    height = figure.get_size_inches()[1]
+    axes.set(xlim=(0, WIDTH), ylim=(0, height))
+    axes.axis("off")
+    places = _boxes(data)
+    for name, (x, y) in places.items():
+        text = {"ha": "center", "va": "center", "size": 9, "zorder": 4}
+        axes.text(x, y, _wrapped(name, BOX_LABEL), **text)
+        axes.add_patch(_box(x, y))
+    for row in data.itertuples(index=False):
+        _arrow(axes, places[row.source], places[row.target], clear=_excludes_zero(row))
+        x, y, side = _beside(places[row.source], places[row.target])
+        axes.text(x, y, _on_arrow(row, format), ha=side, va="center", size=8.5, zorder=5, **_PAPER)
+
+
+def curve(
+    figure: Figure,
+    data: pd.DataFrame,
+    report: "Report",
+    *,
+    format: str,
+    axis: str = "",
+    upright: str = "",
+    middle: tuple[float, float] | None = None,
+    marks: Sequence[float] = (),
+) -> None:
+    """An effect along a number, with the band of its intervals; dotted lines where the interval ends at 0."""
+    axes = figure.subplots()
+    groups = list(dict.fromkeys(data["group"])) if "group" in data else [None]
+    for number, group in enumerate(groups):
+        part = data if group is None else data[data["group"] == group]
+        x, low, high, line = (
+            part[name].to_numpy(dtype=float) for name in ("value", "conf_low", "conf_high", "estimate")
+        )
+        axes.fill_between(x, low, high, color=SHADES[2], alpha=0.75 if len(groups) == 1 else 0.35, linewidth=0)
+        for end in (low, high):
+            axes.plot(x, end, color=SHADES[1], linewidth=0.7)
+        axes.plot(x, line, color=INK, linewidth=1.6, linestyle=DASHES[number % len(DASHES)], label=group)
+    if len(groups) > 1:
+        _legend(axes, groups)
+    axes.axhline(0, color=SOFT, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
+    for mark in marks:
+        axes.axvline(mark, color=INK, linewidth=0.9, linestyle=(0, (1, 2)))
+    axes.margins(x=0.0, y=0.08)
+    axes.spines["left"].set_visible(True)
+    _both_scales(axes, format, axis, upright)
+    if middle is not None:
+        across = axes.get_xaxis_transform()
+        axes.plot(middle, (0.012, 0.012), color=INK, linewidth=4, solid_capstyle="butt", transform=across, zorder=5)
+
+
 def _by_rows(data: pd.DataFrame) -> float:
     """Height of a figure with a row per label, higher where labels need several lines or rows hold several groups."""
     lines = max((_wrapped(str(label)).count("\n") + 1 for label in data["label"]), default=1)
@@ -200,6 +266,11 @@ def _by_panels(data: pd.DataFrame) -> float:
     return MARGIN + PANEL * max(len(data), 1)
 
 
+def _by_mediators(data: pd.DataFrame) -> float:
+    """Height of a diagram with its mediators one above the other."""
+    return 0.7 + BOX[1] + LEVEL * max(len(_between(data)), 1)
+
+
 def _fixed(data: pd.DataFrame) -> float:
     return UPRIGHT
 
@@ -210,6 +281,8 @@ FIGURES = {
     "bars": Kind(bars, "integer", _by_rows),
     "parts": Kind(parts, "percent0", _by_rows),
     "histogram": Kind(histogram, "integer", _fixed, marks=True),
+    "paths": Kind(paths, "number", _by_mediators),
+    "curve": Kind(curve, "number", _fixed),
 }
 
 
@@ -228,6 +301,84 @@ def _points(axes: Axes, part: pd.DataFrame, place: np.ndarray, number: int, grou
 def _rows(axes: Axes, labels: Sequence[str]) -> None:
     axes.set_yticks(range(len(labels)), [_wrapped(label) for label in labels])
     axes.set_ylim(len(labels) - 0.4, -0.6)
+
+
+def _between(data: pd.DataFrame) -> list[str]:
+    """What arrows both go to and come from."""
+    targets = set(data["target"])
+    return [name for name in dict.fromkeys(data["source"]) if name in targets]
+
+
+def _boxes(data: pd.DataFrame) -> dict[str, tuple[float, float]]:
+    """Centre of every box, in inches."""
+    between = _between(data)
+    first = [name for name in dict.fromkeys(data["source"]) if name not in between]
+    last = [name for name in dict.fromkeys(data["target"]) if name not in between]
+    ground = 0.45 + BOX[1] / 2
+    places = {name: (0.1 + BOX[0] / 2, ground) for name in first}
+    places |= {name: (WIDTH - 0.1 - BOX[0] / 2, ground) for name in last}
+    return places | {name: (WIDTH / 2, ground + LEVEL * (level + 1)) for level, name in enumerate(between[::-1])}
+
+
+def _box(x: float, y: float) -> FancyBboxPatch:
+    corner = (x - BOX[0] / 2, y - BOX[1] / 2)
+    look = {"boxstyle": "round,pad=0,rounding_size=0.06", "facecolor": SHADES[3], "edgecolor": INK}
+    return FancyBboxPatch(corner, *BOX, linewidth=0.9, zorder=3, **look)
+
+
+def _arrow(axes: Axes, source: tuple[float, float], target: tuple[float, float], *, clear: bool) -> None:
+    """From the edge of one box to that of another."""
+    begin, end = _edges(source, target)
+    line = "-" if clear else (0, (4, 3))
+    axes.annotate(
+        "",
+        xy=end,
+        xytext=begin,
+        zorder=2,
+        arrowprops={"arrowstyle": "-|>", "color": INK, "linewidth": 1.1, "linestyle": line, "shrinkA": 0, "shrinkB": 1},
+    )
+
+
+def _edges(source: tuple[float, float], target: tuple[float, float]) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Where an arrow leaves and arrives: sideways on one level, else by the top of the lower box."""
+    half, up = BOX[0] / 2, BOX[1] / 2
+    (x0, y0), (x1, y1) = source, target
+    if np.isclose(y0, y1):
+        return (x0 + half, y0), (x1 - half, y1)
+    return ((x0, y0 + up), (x1 - half, y1)) if y1 > y0 else ((x0 + half, y0), (x1, y1 + up))
+
+
+def _beside(source: tuple[float, float], target: tuple[float, float]) -> tuple[float, float, str]:
+    """Where the number of an arrow stands, and which of its sides is there."""
+    (x0, y0), (x1, y1) = _edges(source, target)
+    if np.isclose(y0, y1):
+        return (x0 + x1) / 2, y0 + 0.2, "center"
+    x, y = (x0 + x1) / 2, (y0 + y1) / 2
+    return (x - 0.08, y + 0.16, "right") if y1 > y0 else (x + 0.08, y + 0.16, "left")
+
+
+def _on_arrow(row: tuple, format: str) -> str:
+    """Name of the path, its estimate and interval."""
+    beside = (row.estimate, row.conf_low, row.conf_high)
+    if pd.isna(row.estimate):
+        return row.path
+    low, high = (shown(end, format, beside=beside) for end in beside[1:])
+    return f"{row.path} = {shown(row.estimate, format, beside=beside)}\n[{low}, {high}]"
+
+
+def _excludes_zero(row: tuple) -> bool:
+    return bool(row.conf_low > 0 or row.conf_high < 0)
+
+
+def _both_scales(axes: Axes, format: str, axis: str, upright: str) -> None:
+    """Numbers and names on both axes of a curve."""
+    for along in (axes.xaxis, axes.yaxis):
+        along.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
+    axes.set_xlabel(_wrapped(axis, 3 * LABEL))
+    axes.set_title(_wrapped(upright, 3 * LABEL), loc="left", fontsize=9)  # upright letters are hard to read
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: shown_tick(value, "number", axes.get_xticks())))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: shown_tick(value, format, axes.get_yticks())))
+    axes.grid(color=LINE, linewidth=0.6)
 
 
 def _values(axes: Axes, format: str, axis: str) -> None:
@@ -271,18 +422,18 @@ def _families() -> list[str]:
     return [font_manager.FontProperties(fname=path).get_name(), "DejaVu Sans"]
 
 
-def _wrapped(label: str) -> str:
-    """A label in lines of at most ``LABEL`` Latin widths."""
+def _wrapped(label: str, width: int = LABEL) -> str:
+    """A label in lines of at most so many Latin widths."""
     if not any(_width(character) == 2 for character in label):
-        return "\n".join(textwrap.wrap(label, LABEL)) or label
+        return "\n".join(textwrap.wrap(label, width)) or label
     total = sum(map(_width, label))
-    fair = -(-total // -(-total // LABEL))  # lines of about the same length, none with a single character
-    lines, width = [""], 0
+    fair = -(-total // -(-total // width))  # lines of about the same length, none with a single character
+    lines, filled = [""], 0
     for character in label:
-        if width + _width(character) > fair + 1 and not _closes(character):
-            lines, width = [*lines, ""], 0
+        if filled + _width(character) > fair + 1 and not _closes(character):
+            lines, filled = [*lines, ""], 0
         lines[-1] += character
-        width += _width(character)
+        filled += _width(character)
     return "\n".join(line.strip() for line in lines)
 
 

@@ -133,13 +133,15 @@ def _sign(text: str) -> str:
 
 FORMATS: dict[str, Callable[[Any], str]] = {
     "text": str,
+    "written": str,  # numbers as they stand, set like numbers
     "integer": _number(0),
     "number": lambda value: _number(decimals((value,)))(value),
     "number1": _number(1),
     "number3": _number(3),
     "percent": _percent(1),
     "percent0": _percent(0),
+    "points": lambda value: _number(1)(100 * value),  # percentage points
     "p": _p_value,
     "p_is": _p_is,
 }
-BY_NAME = {"n": "integer", "count": "integer", "p_value": "p", "p_adjusted": "p", "df": "number1"}
+BY_NAME = {"n": "integer", "count": "integer", "p_value": "p", "p_adjusted": "p", "p_holm": "p", "df": "number1"}

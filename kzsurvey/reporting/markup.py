@@ -87,7 +87,8 @@ def _row_head(cells: Sequence, number: int, level: int, row_heads: int, report: 
 
 
 def _kind(column: Column, text: str = "") -> str:
-    return ' class="kz-number"' if column.numeric else _long(text)
+    lines = " kz-lines" if column.format == "written" else ""
+    return f' class="kz-number{lines}"' if column.numeric else _long(text)
 
 
 def _long(text: str) -> str:

@@ -313,7 +313,8 @@ def _few(data: pd.DataFrame) -> np.ndarray:
 
 def _named(rows: pd.DataFrame) -> str:
     """What the rows of a figure are called, each group once where there are groups."""
-    return "; ".join(dict.fromkeys(rows["group" if "group" in rows else "label"].astype("str")))
+    called = next((name for name in ("group", "label", "path") if name in rows), rows.columns[0])
+    return "; ".join(dict.fromkeys(rows[called].astype("str")))
 
 
 def _joined(parts: Sequence[str]) -> str:
@@ -323,15 +324,53 @@ def _joined(parts: Sequence[str]) -> str:
 def _alt(drawn: pd.DataFrame, report: "Report", kind: str, written: str) -> str:
     """What a figure shows, for those who cannot see it."""
     name = report.word(f"figure_{kind}")
-    if "estimate" not in drawn or drawn["estimate"].isna().all() or "label" not in drawn:
+    known = drawn.dropna(subset=["estimate"]) if "estimate" in drawn else drawn.head(0)
+    shape = next((needed for needed in ALTS if set(needed) <= set(drawn) and len(known)), ())
+    if not shape:
         return report.word("alt_plain").format(kind=name, rows=len(drawn))
-    ordered = drawn.dropna(subset=["estimate"]).sort_values("estimate", kind="stable")
+    return ALTS[shape](known, report, name, written)
+
+
+def _alt_paths(known: pd.DataFrame, report: "Report", name: str, written: str) -> str:
+    """Every arrow with its number."""
+    arrows = [
+        report.word("alt_path").format(
+            path=row["path"],
+            source=row["source"],
+            target=row["target"],
+            estimate=shown(row["estimate"], written, beside=_estimate(row)),
+            low=shown(row["conf_low"], written, beside=_estimate(row)),
+            high=shown(row["conf_high"], written, beside=_estimate(row)),
+        )
+        for _, row in known.iterrows()
+    ]
+    return report.word("alt_paths").format(kind=name, arrows=report.word("separator").join(arrows))
+
+
+def _alt_curve(known: pd.DataFrame, report: "Report", name: str, written: str) -> str:
+    """Where the curve begins and ends."""
+    first, last = known.iloc[0], known.iloc[-1]
+    return report.word("alt_curve").format(
+        kind=name,
+        first=shown(first["value"], "number"),
+        begin=shown(first["estimate"], written, beside=_estimate(first)),
+        last=shown(last["value"], "number"),
+        end=shown(last["estimate"], written, beside=_estimate(last)),
+    )
+
+
+def _alt_range(known: pd.DataFrame, report: "Report", name: str, written: str) -> str:
+    """The highest and the lowest of the values."""
+    ordered = known.sort_values("estimate", kind="stable")
     low, high = ordered.iloc[0], ordered.iloc[-1]
     return report.word("alt_range").format(
         kind=name,
-        rows=len(drawn),
+        rows=len(known),
         highest=high["label"],
         high=shown(high["estimate"], written),
         lowest=low["label"],
         low=shown(low["estimate"], written),
     )
+
+
+ALTS = {("source", "target", "conf_low"): _alt_paths, ("value", "conf_low"): _alt_curve, ("label",): _alt_range}

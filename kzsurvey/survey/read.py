@@ -8,6 +8,7 @@ from kzsurvey.errors import DefinitionError, Fault, fail_if
 from kzsurvey.survey.codebook import read_codebook
 from kzsurvey.survey.instrument import read_instrument
 from kzsurvey.survey.lists import TABLES, Asked
+from kzsurvey.survey.phrases import read_phrases
 from kzsurvey.survey.record import Survey
 from kzsurvey.survey.references import Known, reference_faults
 from kzsurvey.survey.settings import FILE, delivered_faults, read_settings, survey_fields
@@ -21,16 +22,19 @@ class Definition(NamedTuple):
     faults: list[Fault]
 
 
-def read_survey(folder: str | Path, *, check_delivered: bool = True) -> Survey:
+def read_survey(folder: str | Path, *, check_delivered: bool = True, phrases: bool = True) -> Survey:
     """Read the definition of a survey and check it as a whole.
 
     Parameters
     ----------
     folder : path
         Holds ``survey.toml``, the form (``form.xlsx``, or ``questions.csv`` and ``choices.csv``) and, where the survey
-        has them, ``codes.csv``, ``lexicon.csv``, ``measures.csv``, ``frame.csv``, ``corrections.csv``, ``words.csv``.
+        has them, ``codes.csv``, ``lexicon.csv``, ``phrases.csv``, ``measures.csv``, ``frame.csv``,
+        ``corrections.csv``, ``words.csv``.
     check_delivered : bool
         Whether the delivered files must be there already; not while they are still to be simulated.
+    phrases : bool
+        Whether to read ``phrases.csv``; not while it is made anew.
 
     Returns
     -------
@@ -49,7 +53,7 @@ def read_survey(folder: str | Path, *, check_delivered: bool = True) -> Survey:
     >>> survey.options("stall_kind").index.tolist()
     ['fruit', 'meat', 'cloth']
     """
-    definition = _read(Path(folder), check_delivered=check_delivered)
+    definition = _read(Path(folder), check_delivered=check_delivered, taught=phrases)
     fail_if(definition.faults, DefinitionError)
     return Survey(folder=Path(folder), **definition.fields)
 
@@ -72,10 +76,10 @@ def definition_faults(folder: str | Path) -> list[Fault]:
     >>> definition_faults("tests/surveys/data/raw/market")
     []
     """
-    return _read(Path(folder), check_delivered=True).faults
+    return _read(Path(folder), check_delivered=True, taught=True).faults
 
 
-def _read(folder: Path, *, check_delivered: bool) -> Definition:
+def _read(folder: Path, *, check_delivered: bool, taught: bool) -> Definition:
     """Read part after part; a part that cannot be read only ends the reading of those that rest on it."""
     if not folder.is_dir():
         return Definition({}, [Fault(str(folder), "no such folder", "the folder of a survey")])
@@ -88,17 +92,24 @@ def _read(folder: Path, *, check_delivered: bool) -> Definition:
     read = {**settings.usable, "languages": languages}
     faults += [*settings.faults, *_name_faults(folder, read)]
     faults += delivered_faults(read, folder) if check_delivered else []
-    tables, wrong = _read_tables(folder, form, read)
+    tables, wrong = _read_tables(folder, form, read, taught=taught)
     faults += wrong
     return Definition({} if faults else {**survey_fields(read, folder), **tables}, faults)
 
 
-def _read_tables(folder: Path, form: Form | None, read: Mapping[str, Any]) -> tuple[dict[str, Any], list[Fault]]:
+def _read_tables(
+    folder: Path, form: Form | None, read: Mapping[str, Any], *, taught: bool
+) -> tuple[dict[str, Any], list[Fault]]:
     """The tables of a definition, and what is wrong in them and between them and survey.toml."""
     schemes = [scheme["name"] for scheme in read["schemes"]]
     codebook, faults = _attempt(read_codebook, folder, read["languages"], schemes)
     tables = {"codes": codebook.codes, "lexicon": codebook.lexicon} if codebook else {}
     faults += codebook.faults if codebook else []
+    phrases, unreadable = _attempt(
+        read_phrases, folder if taught else None, tuple(codebook.codes.index) if codebook else ()
+    )
+    tables |= {"phrases": phrases.table} if phrases else {}
+    faults += phrases.faults if phrases else unreadable
     if form is None:
         return tables, faults
     instrument = read_instrument(form, read["languages"], dated=bool(read["interview"].get("date")))

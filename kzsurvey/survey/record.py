@@ -128,7 +128,8 @@ class Survey:
         ``strata``, ``clusters`` (tuples of questions; clusters from the first stage down), ``weight`` (a question or
         empty), ``population`` (questions, one per stage, or empty), ``lonely`` (fail, certainty, adjust, average).
     weighting : mapping
-        ``method`` (``raking`` or empty), ``margins`` (tuple of frame variables), ``bounds`` (low, high) or empty.
+        ``method`` (``raking``, ``poststratification``, ``linear``, ``logit`` or empty), ``margins`` (tuple of frame
+        variables), ``bounds`` (low, high) or empty.
     schemes : mapping of name to Scheme
     models : mapping of name to Model
     delivered : tuple of Delivered
@@ -153,6 +154,8 @@ class Survey:
         ``example``, ``pattern``, ``exclude``, ``file``, ``row``. Empty where the survey has no codebook.
     lexicon : DataFrame, one row per word list, index ``name``
         Column ``pattern``: what ``{name}`` stands for inside the patterns of ``codes``; ``file``, ``row``.
+    phrases : DataFrame, one row per phrase and code
+        Columns ``code``, ``phrase``, ``weight``: what a character or a pair of them speaks for. Often empty.
     measures : DataFrame, one row per scale, index ``measure``
         Columns ``label_<language>``, ``items`` (tuple), ``reversed`` (tuple), ``rule`` (mean, sum), ``smallest`` (int),
         ``low``, ``high`` (range of an item, used to reverse), ``unit``, ``file``, ``row``.
@@ -189,6 +192,7 @@ class Survey:
     choices: "pd.DataFrame"
     codes: "pd.DataFrame"
     lexicon: "pd.DataFrame"
+    phrases: "pd.DataFrame"
     measures: "pd.DataFrame"
     frame: "pd.DataFrame"
     corrections: "pd.DataFrame"

@@ -1,7 +1,7 @@
 """What survey.toml refers to: every question, measure, code and variable it names must exist."""
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -12,6 +12,7 @@ from kzsurvey.survey.settings import FILE
 from kzsurvey.survey.sheets import listed, near
 
 DESIGN_VARIABLES = ("weight", "stratum", "cluster")
+OWN_TERMS = ("mediation",)  # kinds whose terms are named for what they say (indirect, direct), not by the formula
 MOMENTS = {
     "date": ("date", "datetime", "text", "calculate"),
     "start": ("time", "datetime", "text", "calculate"),
@@ -121,6 +122,21 @@ def _weighting_faults(read: Mapping[str, Any], known: Known) -> Iterator[Fault]:
     yield from _unknown("weighting.margins", weighting.get("margins", ()), variables, allowed)
     if weighting.get("method") and not weighting.get("margins"):
         yield Fault(FILE, "a method without margins", "margins = [...]", column="weighting.margins")
+    yield from _method_faults(weighting.get("method", ""), weighting.get("margins", ()), weighting.get("bounds", ()))
+
+
+def _method_faults(method: str, margins: Sequence[str], bounds: Sequence[float]) -> Iterator[Fault]:
+    """What a method of weighting cannot do with its margins or bounds."""
+    if method == "poststratification" and len(margins) > 1:
+        hint = "raking, or one question that crosses them (calculate), with its counts in frame.csv"
+        found = f"poststratification to {len(margins)} margins"
+        yield Fault(FILE, found, "one margin", column="weighting.margins", hint=hint)
+    if method == "poststratification" and bounds:
+        found = f"bounds {list(bounds)} of poststratification"
+        yield Fault(FILE, found, "no bounds: one margin fixes the weights", column="weighting.bounds")
+    if method == "logit" and not (bounds and bounds[0] < 1 < bounds[1]):
+        found = f"logit with bounds {list(bounds)}" if bounds else "logit without bounds"
+        yield Fault(FILE, found, "a number below 1 and one above: bounds = [0.2, 5.0]", column="weighting.bounds")
 
 
 def _scheme_faults(read: Mapping[str, Any], known: Known) -> Iterator[Fault]:
@@ -156,6 +172,15 @@ def _model_faults(read: Mapping[str, Any], known: Known) -> Iterator[Fault]:
         if model.get("where"):
             yield from _where_faults(model["where"], variables, f"{key}.where")
         yield from _formula_faults(model, variables, key)
+        for formula in _mediators(model):
+            yield from _formula_faults({"formula": formula}, variables, f"{key}.mediators")
+
+
+def _mediators(model: Mapping[str, Any]) -> list[str]:
+    """Formulas beside that of the outcome, however they are written; what is no formula is left to the model."""
+    written = model.get("mediators", ())
+    listed = written.values() if isinstance(written, Mapping) else [written] if isinstance(written, str) else written
+    return [formula for formula in listed if isinstance(formula, str)] if isinstance(listed, Iterable) else []
 
 
 def _report_faults(read: Mapping[str, Any], known: Known) -> Iterator[Fault]:
@@ -199,7 +224,8 @@ def _formula_faults(model: Mapping[str, Any], variables: Collection[str], key: s
     unknown = list(_unknown(f"{key}.formula", named, variables, allowed))
     yield from unknown
     terms = [str(term) for term in formula.rhs if str(term) != "1"]
-    if model.get("term") and not unknown and _plain(model["term"]) not in map(_plain, terms):
+    own = model.get("kind") in OWN_TERMS
+    if model.get("term") and not own and not unknown and _plain(model["term"]) not in map(_plain, terms):
         yield Fault(FILE, f"{model['term']!r}", f"a term of the formula: {listed(terms)}", column=f"{key}.term")
 
 

@@ -96,7 +96,11 @@ SECTIONS = {
     },
     "reports": {"groups": TEXTS, "notebooks": TEXTS, "titles": TITLES},
     "screening": {"names": TEXTS, "keep": TEXTS},
-    "weighting": {"method": one_of("raking", ""), "margins": TEXTS, "bounds": BOUNDS},
+    "weighting": {
+        "method": one_of("raking", "poststratification", "linear", "logit", ""),
+        "margins": TEXTS,
+        "bounds": BOUNDS,
+    },
 }
 LISTS = {
     "delivered": {

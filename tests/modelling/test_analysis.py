@@ -67,6 +67,26 @@ def test_margins_left_unnamed_are_all_of_the_frame(interviews, mentions, survey,
     assert m.analyse(interviews, mentions, every)["weight"].tolist() == pytest.approx(analysis["weight"].tolist())
 
 
+@pytest.mark.parametrize("method", ["poststratification", "linear", "logit"])
+def test_every_method_meets_the_frame(interviews, mentions, survey, method):
+    bounds = (0.1, 9.0) if method == "logit" else ()
+    other = replace(survey, weighting={"method": method, "margins": ("market",), "bounds": bounds})
+    analysis = m.analyse(interviews, mentions, other)
+    counts = survey.frame.set_index("value")["count"].astype(float)
+    reached = analysis.groupby("market", observed=True)["weight"].sum()
+    assert reached.to_dict() == pytest.approx(counts[reached.index].to_dict())
+    assert "calibrated" in repr(m.sample_design(analysis, other))
+
+
+def test_replicates_of_a_sample_are_brought_to_the_frame_too(analysis, survey):
+    design = m.sample_design(analysis, survey, replicate=m.jackknife)
+    assert design.weight == pytest.approx(analysis["weight"].to_numpy())
+    reached = design.replicates.weight.T @ pd.get_dummies(analysis["market"]).to_numpy(dtype=float)
+    assert reached == pytest.approx(np.broadcast_to(reached[0], reached.shape))
+    plain = m.sample_design(analysis, replace(survey, weighting={}), replicate=m.jackknife)
+    assert plain.replicates.weight.shape == design.replicates.weight.shape
+
+
 def test_an_interview_without_a_margin_keeps_its_share_of_the_weights(interviews, mentions, survey):
     unknown = interviews.assign(market=interviews["market"].mask(interviews.index == "M01"))
     found = m.analyse(unknown, mentions, sampled(survey, strata=()))

@@ -109,9 +109,10 @@ def test_calibration_makes_a_related_variable_more_precise(people):
         (lambda d, k: m.calibrate(k, {"one": 400.0, "age": 40000.0}, design=d), "weights not above 0"),
         (lambda d, k: m.calibrate(k, {"one": 400.0, "age": 4e6}, design=d, distance="raking"), "cannot be met"),
         (
-            lambda d, k: m.rake(k, {"one": {1.0: 5}}, design=m.with_replicates(d, np.ones((200, 2)), factor=1)),
-            "replicate",
+            lambda d, k: m.calibrate(k, {"one": 400.0}, design=d, distance="logit", bounds=(1.1, 3)),
+            "below 1 and one above",
         ),
+        (lambda d, k: m.calibrate(k, {"one": 400.0}, design=d, bounds=(3, 1)), "the low one first"),
     ],
 )
 def test_what_cannot_be_calibrated_is_refused(people, call, message):

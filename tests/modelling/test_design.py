@@ -43,6 +43,7 @@ def test_names_of_clusters_may_repeat_only_where_that_is_said():
         ({"clusters": [1, 2, 3], "population": [2, 2, 2]}, "more clusters drawn than there are"),
         ({"clusters": [1, 2, 3], "population": [5, 5, 6]}, "population sizes that change within 1 strata"),
         ({"clusters": [1, 2, 3], "population": [[5, 5, 5], [9, 9, 9]]}, "2 population sizes for 1 stages"),
+        ({"clusters": [1, 2, 3], "lower_strata": [[1, 1, 1]]}, "1 lower strata for 1 stages"),
         ({"strata": [1, 1, 2], "lonely": "fail"}, "1 strata with a single cluster"),
         ({"strata": [1, 2, 3], "lonely": "average"}, "a single cluster in every stratum"),
         ({"weight": [1, 2, 3], "lonely": "ignore"}, "lonely 'ignore'"),
@@ -52,6 +53,38 @@ def test_names_of_clusters_may_repeat_only_where_that_is_said():
 def test_samples_that_cannot_tell_their_error_are_refused(options, message):
     with pytest.raises(DesignError, match=message):
         make_design(**options)
+
+
+TWO_STAGES = {"clusters": [[1, 1, 1, 2, 2, 2], [1, 2, 3, 1, 2, 3]], "population": [[9] * 6, [9] * 6]}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"lower_strata": [[1, 1, 2, 1, 1, 2]], "lonely": "fail"}, "2 strata with a single cluster at stage 2"),
+        ({"lower_strata": [[1, 2, 3, 1, 1, 2]], "lonely": "average"}, "a single cluster in every stratum at stage 2"),
+        ({"lower_strata": [[1, 1, None, 1, 1, 2]]}, "1 rows without a value; allowed: lower strata known"),
+        (
+            {"clusters": [TWO_STAGES["clusters"][0], [1, 2, 2, 1, 2, 3]], "lower_strata": [[1, 1, 2, 1, 1, 1]]},
+            "1 clusters in",
+        ),
+    ],
+)
+def test_lower_stages_that_cannot_tell_their_error_are_refused(options, message):
+    with pytest.raises(DesignError, match=message):
+        make_design(**TWO_STAGES | options)
+
+
+def test_lonely_units_at_a_stage_that_does_not_count_are_no_fault():
+    design = make_design(clusters=[[1, 2, 3], [1, 1, 1]], lonely="fail")
+    assert not design.stages[1].counts
+    nested = make_design(**TWO_STAGES, lower_strata=[[1, 1, 2, 1, 1, 2]], nested=True)
+    assert (
+        repr(nested)
+        == "Design(6 rows, 1 strata, 2 clusters, 6 at stage 2 in 4 strata, finite population, lonely adjust)"
+    )
+    with pytest.raises(TypeError, match="one entry for each stage"):
+        make_design(**TWO_STAGES, lower_strata="ward")
 
 
 def test_all_faults_come_at_once():

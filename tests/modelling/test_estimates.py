@@ -159,3 +159,55 @@ def test_faults_of_the_program_are_not_survey_errors(table):
         m.mean("hours", table, design=m.make_design(weight=[1.0, 1.0]))
     with pytest.raises(ValueError, match="numerators"):
         m.ratio(["hours", "named"], "weight", table)
+
+
+def test_variances_by_group_are_those_of_pandas_and_stay_above_0(table):
+    alone = m.make_design(weight=np.ones(len(table)))
+    found = m.variances("hours", table, design=alone, by="role").table
+    np.testing.assert_allclose(found["estimate"], table.groupby("role", observed=True)["hours"].var())
+    assert (found["conf_low"] > 0).all()
+    assert m.variances("named", pd.DataFrame({"named": [3.0, 3.0]})).table["estimate"][0] == 0
+
+
+def test_covariances_come_with_the_names_of_both(table):
+    found = m.variances(["hours", "named"], table, covariances=True).table
+    assert found[["variable", "other"]].to_numpy().tolist() == [
+        ["hours", "hours"], ["hours", "named"], ["named", "named"]
+    ]  # fmt: skip
+    assert found["n"].tolist() == [110, 110, 120]
+
+
+def test_few_clusters_with_unequal_weight_leave_fewer_degrees_of_freedom(table):
+    plain, fewer = m.mean("hours", table), m.mean("hours", table, df="satterthwaite")
+    assert 1 < fewer.table["df"][0] < plain.table["df"][0] == 12
+    assert fewer.table["conf_high"][0] > plain.table["conf_high"][0]
+    assert fewer.table["std_error"][0] == plain.table["std_error"][0]
+    even = m.mean([1.0, 2.0, 4.0, 1.0, 2.0, 4.0], design=m.make_design(strata=list("aaabbb")), df="satterthwaite")
+    assert even.table["df"][0] == pytest.approx(4)
+
+
+def test_every_estimate_takes_the_rule_and_an_unknown_one_is_refused(table):
+    options = {"design": m.make_design(table, weight="weight", strata="stratum", clusters="cluster")}
+    two = table.assign(named=table["named"].astype("str"))
+    asked = {
+        "t": lambda df: m.t_test("hours", "named", two, df=df, **options).df,
+        "one mean": lambda df: m.t_test("hours", frame=table, against=40, df=df, **options).df,
+        "r": lambda df: m.correlations(["hours", "named"], table, df=df, **options).table["df"][0],
+        "median": lambda df: m.quantile("hours", table, df=df, **options).table["df"][0],
+        "score": lambda df: m.quantile("hours", table, df=df, interval="score", **options).table["df"][0],
+        "share": lambda df: m.shares("role", table, df=df, **options).table["df"][0],
+    }
+    for ask in asked.values():
+        assert 0 < ask("satterthwaite") < ask("design")
+        with pytest.raises(DesignError, match="degrees of freedom by 'normal'"):
+            ask("normal")
+
+
+def test_calibrated_weights_and_replicates_know_what_the_rule_may_do(table):
+    known = table.dropna()
+    base = m.make_design(known, weight="weight", strata="stratum", clusters="cluster")
+    post = m.poststratify(known["role"].astype("str"), {"staff": 300, "head": 100}, design=base).design
+    assert 0 < m.mean("hours", known, design=post, df="satterthwaite").table["df"][0] < 12
+    replicated = m.with_replicates(base, base.weight[:, None] * np.ones((1, 3)), factor=1.0, df=2)
+    with pytest.raises(DesignError, match="replicate weights"):
+        m.mean("hours", known, design=replicated, df="satterthwaite")

@@ -1,6 +1,10 @@
 """The variance core: hand-computed stages, invariances, calibration, lonely strata."""
 
+import json
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -64,6 +68,100 @@ def test_a_stratum_with_a_single_cluster(lonely, expected):
     design = m.make_design(strata=[1, 1, 2], clusters=[1, 2, 3], lonely=lonely)
     scores = np.array([[1.0], [3.0], [8.0]])  # the mean of all three is 4, so the lonely one is 4 away
     assert m.covariance(scores, np.eye(1), design)[0, 0] == pytest.approx(expected)
+
+
+def lower_variance(y, clusters, strata, sizes, lonely):
+    """Two stages with strata at both, by R's survey 4.5: what is lonely is judged among units of the same cluster."""
+
+    def stage(totals, of, size):
+        counts = {h: int((of == h).sum()) for h in np.unique(of)}
+        alone = [h for h in counts if counts[h] == 1]
+        part = sum(
+            (1 - n / size) * n / max(n - 1, 1) * ((totals[of == h] - totals[of == h].mean()) ** 2).sum()
+            for h, n in counts.items()
+        )
+        if lonely == "adjust":
+            part += sum((1 - 1 / size) * ((totals[of == h] - totals.mean()) ** 2).sum() for h in alone)
+        return part * len(counts) / (len(counts) - len(alone)) if lonely == "average" else part
+
+    drawn = np.unique(clusters)
+    top = np.array([y[clusters == c].sum() for c in drawn])
+    above = np.array([strata[0][clusters == c][0] for c in drawn])
+    own = stage(top, above, sizes[0])
+    shares = [(above == h).sum() / sizes[0] for h in above]
+    lower = [stage(y[clusters == c], strata[1][clusters == c], sizes[1]) for c in drawn]
+    return own + float(np.dot(shares, lower))
+
+
+@pytest.mark.parametrize("lonely", ["certainty", "adjust", "average"])
+def test_lonely_units_at_a_lower_stage_are_judged_within_their_cluster(lonely):
+    rng = np.random.default_rng(8)
+    clusters, ward = np.repeat(np.arange(6), 5), np.tile([0, 0, 1, 1, 2], 6)
+    y, strata = rng.normal(size=30), [clusters // 3, ward]
+    design = m.make_design(
+        strata=[strata[0]],
+        clusters=[clusters, np.arange(30)],
+        population=[np.full(30, 9), np.full(30, 7)],
+        lower_strata=[ward],
+        lonely=lonely,
+    )
+    wanted = lower_variance(y, clusters, strata, (9, 7), lonely)
+    assert m.covariance(y[:, None], np.eye(1), design)[0, 0] == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize("lonely", ["certainty", "average"])
+def test_strata_at_the_second_stage_are_those_of_r(lonely):
+    folder = Path(__file__).parents[1] / "reference"
+    reference = json.loads((folder / "weights.json").read_text())["lower"][lonely]
+    people = pd.read_csv(folder / "modelling.csv")
+    design = m.make_design(
+        people.assign(group=people["households"] + 5 * people["b"]),
+        weight="weight",
+        strata="stratum",
+        clusters=["cluster", "person"],
+        population=["villages", "group"],
+        lower_strata=["b"],
+        lonely=lonely,
+    )
+    total, ratio = (
+        m.total(["hours", "visits"], people, design=design),
+        m.ratio("visits", "hours", people, design=design),
+    )
+    np.testing.assert_allclose(total.covariance, reference["total"]["covariance"], rtol=1e-10)
+    np.testing.assert_allclose(ratio.covariance, reference["ratio"]["covariance"], rtol=1e-10)
+
+
+def test_many_rows_are_summed_as_few_are():
+    rng = np.random.default_rng(2)
+    values, code, weight = rng.normal(size=(6000, 2)), rng.integers(0, 9, 6000), rng.uniform(size=6000)
+    for counted in (None, weight):
+        slow = cluster_sums(np.asfortranarray(values), code, 9, counted)
+        np.testing.assert_allclose(cluster_sums(values, code, 9, counted), slow, rtol=1e-12)
+
+
+def logarithm_of_ratio(at):
+    return np.log(at[:1] / at[1:])
+
+
+def test_a_function_of_two_totals_has_the_error_of_their_ratio():
+    scores, weight, cluster, stratum = sample(5)
+    y = np.exp(scores[:, :2])
+    design = m.make_design(weight=weight, strata=stratum, clusters=cluster)
+
+    def total(column):
+        return lambda weight: m.Linearised(np.array([weight @ y[:, column]]), y[:, [column]], np.eye(1))
+
+    both = m.joined(total(0), total(1))
+    exact = m.transformed(both, logarithm_of_ratio, lambda at: np.array([[1 / at[0], -1 / at[1]]]))
+    wanted = m.ratio(y[:, 0], y[:, 1], design=design)
+    for estimator in (exact, m.transformed(both, logarithm_of_ratio)):
+        estimate, covariance = m.infer(estimator, design)
+        assert np.exp(estimate[0]) == pytest.approx(wanted.table["estimate"][0])
+        assert covariance[0, 0] == pytest.approx(wanted.covariance[0, 0] / np.exp(estimate[0]) ** 2)
+    replicated = m.jackknife(design)
+    refits = np.log((replicated.replicates.weight.T @ y[:, 0]) / (replicated.replicates.weight.T @ y[:, 1]))
+    expected = (replicated.replicates.factor * (refits - refits.mean()) ** 2).sum()
+    assert m.infer(exact, replicated)[1][0, 0] == pytest.approx(expected)
 
 
 def test_what_is_calibrated_has_no_variance():

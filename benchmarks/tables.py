@@ -1,0 +1,85 @@
+"""Puts the measured figures into README.md, between the marks that name them: python benchmarks/tables.py."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+HERE = Path(__file__).parent
+LOW, HIGH = 0.93, 0.97
+
+
+def main() -> None:
+    """Write every table whose CSV is there."""
+    readme = HERE / "README.md"
+    text = readme.read_text("utf-8")
+    for name, make in TABLES.items():
+        path = HERE / f"{name}.csv"
+        start, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
+        if path.exists() and start in text:
+            before, _, rest = text.partition(start)
+            after = rest.partition(end)[2]
+            text = "\n".join([before + start, "", *make(pd.read_csv(path)), "", end + after])
+    readme.write_text(text, "utf-8")
+
+
+def speed(table: pd.DataFrame) -> Iterator[str]:
+    """Ours beside every peer."""
+    days = sorted(set(table["date"]))
+    yield f"Measured {' to '.join(dict.fromkeys([days[0], days[-1]]))}; seconds, and MB of the whole process."
+    yield ""
+    yield "| work | ours | peer | ratio | asked | reached | numbers differ by | note |"
+    yield "| --- | --- | --- | --- | --- | --- | --- | --- |"
+    yield from (speed_line(row) for row in table.to_dict("records"))
+
+
+def speed_line(row: Mapping[str, object]) -> str:
+    """One row of the table of speed."""
+    pairs = (("ours", "ours_mb"), ("peer_seconds", "peer_mb"))
+    ours, theirs = (f"{row[seconds]:.4g} s, {row[memory]:.0f} MB" for seconds, memory in pairs)
+    peer = f"{row['peer']}: {theirs}" if np.isfinite(row["peer_seconds"]) else row["peer"]
+    ratio = f"{row['ratio']:.3f}" if np.isfinite(row["ratio"]) else ""
+    asked = " and ".join(part for part in (_ratio(row["asked"]), _limits(row)) if part)
+    differs = f"{row['differs']:.0e}" if np.isfinite(row["differs"]) else ""
+    cells = (row["what"], ours, peer, ratio, asked, row["reached"], differs, row["note"])
+    return "| " + " | ".join("" if pd.isna(cell) else str(cell) for cell in cells) + " |"
+
+
+def _ratio(asked: float) -> str:
+    return f"{asked:.3g}" if np.isfinite(asked) else ""
+
+
+def _limits(row: Mapping[str, object]) -> str:
+    limits = {"seconds_asked": "s", "mb_asked": "MB"}
+    return ", ".join(f"{row[key]:g} {unit}" for key, unit in limits.items() if np.isfinite(row[key]))
+
+
+def coverage(table: pd.DataFrame) -> Iterator[str]:
+    """Range of each part by number of clusters, and what lies outside 93 to 97 %."""
+    yield "| what | clusters | intervals | samples | coverage | mean | outside 93-97 % by more than twice its error |"
+    yield "| --- | --- | --- | --- | --- | --- | --- |"
+    for (what, clusters), rows in table.groupby(["what", "clusters"], sort=False):
+        share, error = rows["coverage"], 2 * rows["simulation_error"]
+        outside = rows[(share + error < LOW) | (share - error > HIGH)]
+        named = "; ".join(f"{row.estimator} {100 * row.coverage:.1f}" for row in outside.itertuples())
+        ends = f"{100 * share.min():.1f} to {100 * share.max():.1f}"
+        samples = int(rows["samples"].max())
+        yield f"| {what} | {clusters} | {len(rows)} | {samples} | {ends} | {100 * share.mean():.1f} | {named} |"
+
+
+def findings(table: pd.DataFrame) -> Iterator[str]:
+    """Share of surveys without links in which a hypothesis is found."""
+    yield "| hypothesis | model | term | p < 0.05 | adjusted p < 0.05 | samples | simulation error |"
+    yield "| --- | --- | --- | --- | --- | --- | --- |"
+    for row in table.to_dict("records"):
+        cells = [row["hypothesis"], row["model"], f"`{row['term']}`" if pd.notna(row["term"]) else ""]
+        cells += [f"{100 * row[name]:.1f} %" if pd.notna(row[name]) else "" for name in ("found", "found_adjusted")]
+        cells += [row["samples"], f"{100 * row['simulation_error']:.1f}"]
+        yield "| " + " | ".join("" if pd.isna(cell) else str(cell) for cell in cells) + " |"
+
+
+TABLES = {"speed": speed, "coverage_estimators": coverage, "false_findings": findings}
+
+if __name__ == "__main__":
+    main()
