@@ -6,8 +6,8 @@
 PYTHON is an interpreter with the package svy (also the variable SVY_PYTHON); peers that are not there are named absent.
 Timed is the work itself, from data in memory and a described design to estimates and standard errors: not the start of
 a process, not reading. Best of several runs, everybody in a process of its own, with the threads it takes by itself
-(``--threads 1``: one for everybody). Memory is the peak of that process, with interpreter, packages and data. ``--to`` keeps the rows of other work in the file, and puts the
-table into README.md as well.
+(``--threads 1``: one for everybody). Memory is the peak of that process, with interpreter, packages and data. ``--to``
+keeps the rows of other work in the file, and puts the table into README.md as well.
 """
 
 import argparse
@@ -71,22 +71,19 @@ class Result(NamedTuple):
 def measured(command: list[str], work: str, folder: Path) -> Result:
     """Run the work in a process of its own."""
     try:
-        process = subprocess.Popen(
-            [*command, work, str(folder)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+        process = subprocess.run([*command, work, str(folder)], capture_output=True, text=True, check=False)
     except OSError as error:
         return Result(absent=f"{command[0]}: {error.strerror}")
-    said, errors = process.stdout.read(), process.stderr.read()
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    lines = [line for line in said.splitlines() if line.startswith(("RESULT ", "ABSENT "))]
+    lines = [line for line in process.stdout.splitlines() if line.startswith(("RESULT ", "ABSENT "))]
     if not lines:
-        return Result(absent=(errors.strip().splitlines() or ["nothing said"])[-1][:120])
+        return Result(absent=(process.stderr.strip().splitlines() or ["nothing said"])[-1][:120])
     if lines[-1].startswith("ABSENT "):
         return Result(absent=lines[-1].removeprefix("ABSENT "))
     found = json.loads(lines[-1].removeprefix("RESULT "))
-    values = tuple(np.nan if value in (None, "NA") else float(value) for value in found["values"])
-    return Result(found["seconds"], used.ru_maxrss / 1024, values, found["version"], found["note"])
+    memory, *values = (
+        np.nan if value in (None, "NA") else float(value) for value in (found["memory"], *found["values"])
+    )
+    return Result(found["seconds"], memory, tuple(values), found["version"], found["note"])
 
 
 def rows(work: str, commands: dict[str, list[str]]) -> Iterator[dict]:

@@ -57,15 +57,24 @@ def _limits(row: Mapping[str, object]) -> str:
 
 def coverage(table: pd.DataFrame) -> Iterator[str]:
     """Range of each part by number of clusters, and what lies outside 93 to 97 %."""
-    yield "| what | clusters | intervals | samples | coverage | mean | outside 93-97 % by more than twice its error |"
-    yield "| --- | --- | --- | --- | --- | --- | --- |"
-    for (what, clusters), rows in table.groupby(["what", "clusters"], sort=False):
+    yield "| what | strata | villages | intervals | samples | coverage | mean | beyond 93-97 % by twice its error |"
+    yield "| --- | --- | --- | --- | --- | --- | --- | --- |"
+    for (what, allocation, clusters), rows in table.groupby(["what", "allocation", "clusters"], sort=False):
         share, error = rows["coverage"], 2 * rows["simulation_error"]
         outside = rows[(share + error < LOW) | (share - error > HIGH)]
         named = "; ".join(f"{row.estimator} {100 * row.coverage:.1f}" for row in outside.itertuples())
         ends = f"{100 * share.min():.1f} to {100 * share.max():.1f}"
-        samples = int(rows["samples"].max())
-        yield f"| {what} | {clusters} | {len(rows)} | {samples} | {ends} | {100 * share.mean():.1f} | {named} |"
+        cells = (
+            what,
+            allocation,
+            clusters,
+            len(rows),
+            int(rows["samples"].max()),
+            ends,
+            f"{100 * share.mean():.1f}",
+            named,
+        )
+        yield "| " + " | ".join(str(cell) for cell in cells) + " |"
 
 
 def findings(table: pd.DataFrame) -> Iterator[str]:

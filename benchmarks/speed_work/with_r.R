@@ -18,7 +18,9 @@ timed <- function(work, least = 3, seconds = 3, patience = 20) {
 say <- function(seconds, values, packages, note = "") {
   versions <- vapply(packages, function(name) paste(name, packageVersion(name)), "")
   version <- paste(c(paste0("R ", getRversion()), versions), collapse = ", ")
-  cat("RESULT ", jsonlite::toJSON(list(seconds = seconds, values = values, version = version, note = note),
+  lines <- if (file.exists("/proc/self/status")) readLines("/proc/self/status") else character()
+  peak <- as.numeric(gsub("[^0-9]", "", grep("^VmHWM", lines, value = TRUE))) / 1024
+  cat("RESULT ", jsonlite::toJSON(list(seconds = seconds, memory = if (length(peak)) peak else NA, values = values, version = version, note = note),
                                   digits = NA, auto_unbox = TRUE), "\n", sep = "")
 }
 missing_package <- function(name) if (!requireNamespace(name, quietly = TRUE)) {

@@ -106,6 +106,7 @@ def sample_design(
     stages, sizes = _listed(sample, "clusters")[1:], _listed(sample, "population")
     lower = [_names(analysis[name], analysis.index) for name in stages]
     design = make_design(
+        analysis,
         weight=_base_weight(analysis, survey),
         strata=[analysis["stratum"]],
         clusters=[analysis["cluster"], *lower],
@@ -159,7 +160,7 @@ def weighting(interviews: pd.DataFrame, survey: Survey) -> Calibrated | None:
     """
     if not _margins(survey):
         return None
-    return _brought(interviews, survey, make_design(weight=_base_weight(interviews, survey)))
+    return _brought(interviews, survey, make_design(interviews, weight=_base_weight(interviews, survey)))
 
 
 _METHODS: Mapping[str, Callable[..., Calibrated]] = {

@@ -104,10 +104,10 @@ def rake(
     """
     if bounds is not None:
         return greg(frame, targets, design=design, distance="raking", bounds=bounds, tolerance=tolerance)
+    before = check_rows(make_design(frame) if design is None else design, frame, place="calibration")
     margins = _margins(frame, targets)
     system = _margin_system(margins)
     fitted = partial(_fitted, system.codes, [margin.wanted for margin in margins], tolerance=tolerance, most=most)
-    before = design or make_design(weight=np.ones(len(frame)))
     return _brought(before, system._replace(solve=fitted), _MarginResiduals.of(margins), tolerance)
 
 
@@ -176,8 +176,8 @@ def greg(
     [26.4286, 18.5714, 23.5714, 15.7143, 15.7143]
     """
     _check_distance(distance, bounds)
+    before = check_rows(make_design(frame) if design is None else design, frame, place="calibration")
     margins = _margins(frame, targets)
-    before = design or make_design(weight=np.ones(len(frame)))
     system = _margin_system(margins)
     solve = partial(
         _scaled_newton,
@@ -237,6 +237,7 @@ def calibrate(
     """
     _check_distance(distance, bounds)
     names = list(totals)
+    check_rows(design, variables, place="calibration")
     fail_if(_variable_faults(variables, names), DesignError)
     matrix = variables[names].to_numpy(dtype=float)
     wanted = np.array([totals[name] for name in names], dtype=float)
@@ -327,6 +328,7 @@ def calibrated_design(design: Design, weight: np.ndarray, variables: np.ndarray 
     if design.replicates is not None:
         hint = "calibrate again (rake, greg, calibrate): that calibrates each replicate"
         raise DesignError(Fault("calibration", "replicate weights", "a design without them", hint=hint))
+    check_rows(design, variables, place="calibration")
     if isinstance(variables, pd.DataFrame):
         codes = [pd.factorize(variables[name], use_na_sentinel=False) for name in variables]
         residuals = partial(_MarginResiduals, tuple(code for code, _ in codes), tuple(len(found) for _, found in codes))

@@ -173,8 +173,8 @@ def average_effects(fits: Iterable[Fit], analysis: pd.DataFrame) -> pd.DataFrame
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
 
 
-def route(fit: Fit) -> list[str]:
-    """Treatment, mediators and outcome of a mediation, in this order.
+def route(fit: Fit, term: str = "") -> list[str]:
+    """Treatment, mediators and outcome of a mediation, in this order; of a term of one mediator, only this one.
 
     Examples
     --------
@@ -186,7 +186,9 @@ def route(fit: Fit) -> list[str]:
     ...               design=make_design(weight=np.ones(12))))
     ['vacancies', 'load', 'leave']
     """
-    return [str(fit.summary["treatment"]), *fit.extra["equations"]]
+    *mediators, outcome = fit.extra["equations"]
+    named = [one for one in mediators if term.endswith(f"[{one}]")]
+    return [str(fit.summary["treatment"]), *(named or mediators), outcome]
 
 
 def indirect_along_rho(fit: Fit, analysis: pd.DataFrame) -> tuple[pd.DataFrame, list[float]]:

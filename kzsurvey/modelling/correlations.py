@@ -124,10 +124,8 @@ def correlations(
      {'first': 'load', 'second': 'age', 'estimate': -0.399}]
     """
     columns, held = _columns(values, frame, method, controls)
-    design = design_for(frame, design)
-    if len(design) != len(columns):
-        raise ValueError(f"the design has {len(design)} rows, the values have {len(columns)}")
-    domain = np.ones(len(columns), dtype=bool) if where is None else np.asarray(where, dtype=bool)
+    design = design_for(frame, design, values, where)
+    domain = domain_rows(where, len(columns))
     fail_if(_variable_faults(columns, domain), DesignError)
     names = list(combinations(columns, 2))
     pairs = [_pair(columns, held, first, second, domain) for first, second in names]
@@ -169,6 +167,8 @@ def triangle(found: Correlations, *, digits: int = 2, stars: bool = True) -> pd.
       1 pay 3.50 1.87    (0.80)
      2 load 3.50 1.87 -0.89** —
     """
+    if not isinstance(found, Correlations):
+        raise TypeError(f"triangle takes what correlations() gives, not {type(found).__name__}")
     about = found.variables
     names = about["variable"].tolist()
     cells = {name: number for number, name in enumerate(names, 1)}

@@ -74,12 +74,14 @@ class Replicates:
     factor : (R,) array, what each squared deviation counts: the ``scale`` times ``rscales`` of R's survey
     df : float, degrees of freedom
     centre : str, ``estimate`` (full-sample estimate) or ``mean`` (of the replicates)
+    method : str, how they were made (``jackknife``); empty where that does not matter
     """
 
     weight: np.ndarray
     factor: np.ndarray
     df: float
     centre: str = "mean"
+    method: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +100,8 @@ class Design:
         with a single one drawn from it then adds nothing under ``adjust``.
     calibrations : tuple of Calibration
     replicates : Replicates or None
+    index : Index of the table it was made from, or None
+        Tables given with the design must have the same rows in the same order; of arrays only the number is known.
     """
 
     weight: np.ndarray
@@ -105,6 +109,7 @@ class Design:
     lonely: str = "adjust"
     calibrations: tuple[Calibration, ...] = ()
     replicates: Replicates | None = None
+    index: pd.Index | None = None
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -147,7 +152,8 @@ def make_design(
     Parameters
     ----------
     frame : DataFrame, one row per interview
-        Where the other arguments may name its columns; not needed for arrays.
+        Where the other arguments may name its columns; not needed for arrays. Its index tells later tables whether they
+        have the same rows.
     weight : column or (n,) array, units of the population a row stands for
         All 1 where none is given.
     strata : column(s) or array(s)
@@ -198,7 +204,91 @@ def make_design(
     fail_if([*_weight_faults(units), *_missing_faults(given), *_stage_faults(given, lower)], DesignError)
     stages = _stages(given, lower, rows, nested=nested)
     fail_if(_single_faults(stages, lonely), DesignError)
-    return Design(weight=units, stages=stages, lonely=lonely)
+    return Design(weight=units, stages=stages, lonely=lonely, index=None if frame is None else frame.index)
+
+
+def check_rows(design: Design, *tables: object, place: str = "design") -> Design:
+    """The design, if it is of the rows of some tables or arrays, in their order; the one check of all estimators.
+
+    Parameters
+    ----------
+    design : Design
+    tables : DataFrame, Series or array of rows; whatever else (names of columns, None) is passed over
+    place : str, what messages call the model or function
+
+    Raises
+    ------
+    DesignError
+        Another number of rows, other rows, or the same rows in another order.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"weight": [1.0, 2.0, 1.0]})
+    >>> design = make_design(table, weight="weight")
+    >>> check_rows(design, table, table["weight"]) is design
+    True
+    >>> check_rows(design, table[table["weight"] < 2])
+    Traceback (most recent call last):
+    kzsurvey.errors.DesignError: design: found 2 rows of a design of 3; allowed: the rows the design was made from, ...
+    """
+    if not isinstance(design, Design):
+        raise TypeError(f"{place} needs a design, made by make_design(table, ...), not {type(design).__name__}")
+    if tables and isinstance(tables[0], str):
+        raise TypeError(f"{place} takes the table first, then the formula: found {tables[0]!r} for a table")
+    for table in tables:
+        if isinstance(table, (pd.DataFrame, pd.Series, np.ndarray)) and (found := _other_rows(design, table)):
+            hint = "for a part of them, give the whole table and choose by where="
+            raise DesignError(Fault(place, found, "the rows the design was made from, in their order", hint=hint))
+    return design
+
+
+def _other_rows(design: Design, table: pd.DataFrame | pd.Series | np.ndarray) -> str:
+    """In what way the rows are not those of the design; empty where they are."""
+    if len(table) != len(design):
+        return f"{len(table)} rows of a design of {len(design)}"
+    index = None if isinstance(table, np.ndarray) else table.index
+    if index is None or design.index is None or index.equals(design.index):
+        return ""
+    same = not len(index.symmetric_difference(design.index))
+    return "the rows in another order than in the design" if same else "rows that are not those of the design"
+
+
+def domain_rows(where: object, rows: int, *, place: str = "domain") -> np.ndarray:
+    """Flags of the rows of a domain; everybody where None.
+
+    Parameters
+    ----------
+    where : (n,) bool array or Series, or None
+    rows : int, n
+    place : str, what messages call the model or function
+
+    Raises
+    ------
+    DesignError
+        Anything but True or False for every row.
+
+    Examples
+    --------
+    >>> domain_rows([True, False], 2).tolist(), domain_rows(None, 2).tolist()
+    ([True, False], [True, True])
+    >>> domain_rows("age > 30", 2)
+    Traceback (most recent call last):
+    kzsurvey.errors.DesignError: domain: found where 'age > 30'; allowed: True or False for every row: table["age"] > 30
+    """
+    if where is None:
+        return np.ones(rows, dtype=bool)
+    if isinstance(where, str) or np.ndim(where) != 1:
+        raise DesignError(Fault(place, f"where {where!r}", 'True or False for every row: table["age"] > 30'))
+    flags = pd.Series(where)
+    if len(flags) != rows:
+        hint = "the condition is of another table"
+        raise DesignError(Fault(place, f"where of {len(flags)} rows for a table of {rows}", "one for every row", hint=hint))
+    if not pd.api.types.is_bool_dtype(flags.dtype) or flags.hasnans:
+        unknown = int((~flags.isin([True, False])).sum())
+        found = f"where with {unknown} rows that are neither True nor False"
+        if unknown:
+            raise DesignError(Fault(place, found, "True or False for every row", hint="fillna(False) leaves them out"))
+    return flags.to_numpy(dtype=bool)
 
 
 def degrees_of_freedom(design: Design, where: np.ndarray | None = None) -> float:

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from kzsurvey.errors import DesignError, Fault
-from kzsurvey.modelling.design import Design, degrees_of_freedom, make_design
+from kzsurvey.errors import DesignError, Fault, fail_if
+from kzsurvey.modelling.design import Design, check_rows, degrees_of_freedom, domain_rows, make_design
 from kzsurvey.modelling.intervals import PROPORTIONS, interval, p_value, proportion_interval
 from kzsurvey.modelling.variance import Linearised, cluster_sums, infer
 
@@ -108,9 +108,10 @@ def mean(
     >>> mean("hours", table).table[["variable", "estimate", "n", "n_dropped"]].to_dict("records")
     [{'variable': 'hours', 'estimate': 52.5, 'n': 3, 'n_dropped': 1}]
     """
+    design = design_for(frame, design, values, by, where)
     columns = number_columns(chosen_columns(values, frame))
     cells = cells_of(columns, pd.DataFrame(1.0, columns.index, columns.columns), frame, by, where)
-    return tidy_estimates(_ratio_estimator(cells), cells, design_for(frame, design), level, deff, df)
+    return tidy_estimates(_ratio_estimator(cells), cells, design, level, deff, df)
 
 
 def total(
@@ -131,9 +132,10 @@ def total(
     >>> total([1.0, 2.0, 6.0], design=make_design(weight=[2, 2, 2])).table["estimate"].tolist()
     [18.0]
     """
+    design = design_for(frame, design, values, by, where)
     columns = number_columns(chosen_columns(values, frame))
     cells = cells_of(columns, pd.DataFrame(1.0, columns.index, columns.columns), frame, by, where)
-    return tidy_estimates(_total_estimator(cells), cells, design_for(frame, design), level, deff, df)
+    return tidy_estimates(_total_estimator(cells), cells, design, level, deff, df)
 
 
 def ratio(
@@ -165,13 +167,14 @@ def ratio(
     >>> ratio("filled", "posts", table).table["estimate"].tolist()
     [0.75]
     """
+    design = design_for(frame, design, numerator, denominator, by, where)
     above, below = (number_columns(chosen_columns(columns, frame)) for columns in (numerator, denominator))
     if above.shape != below.shape:
         raise ValueError(f"{above.shape[1]} numerators for {below.shape[1]} denominators")
     above.columns = [f"{top}/{bottom}" for top, bottom in zip(above, below, strict=True)]
     below.columns = above.columns
     cells = cells_of(above, below, frame, by, where)
-    return tidy_estimates(_ratio_estimator(cells), cells, design_for(frame, design), level, deff, df)
+    return tidy_estimates(_ratio_estimator(cells), cells, design, level, deff, df)
 
 
 def proportion(
@@ -217,12 +220,13 @@ def proportion(
     >>> proportion("code_P1", table).table[["estimate", "conf_low", "conf_high"]].round(3).to_dict("records")
     [{'estimate': 0.375, 'conf_low': 0.087, 'conf_high': 0.792}]
     """
+    design = design_for(frame, design, values, by, where)
     columns = number_columns(chosen_columns(values, frame))
     wrong = [name for name in columns if not columns[name].dropna().isin([0, 1]).all()]
     if wrong:
         raise DesignError([Fault("proportion", "values other than 0 and 1", "0 and 1", column=name) for name in wrong])
     cells = cells_of(columns, pd.DataFrame(1.0, columns.index, columns.columns), frame, by, where)
-    return _proportions(cells, design_for(frame, design), level, method, deff, df)
+    return _proportions(cells, design, level, method, deff, df)
 
 
 def shares(
@@ -253,11 +257,12 @@ def shares(
     [{'value': 'a', 'estimate': 0.5, 'n': 3, 'n_dropped': 1},
      {'value': 'b', 'estimate': 0.5, 'n': 3, 'n_dropped': 1}]
     """
+    design = design_for(frame, design, values, by, where)
     columns = chosen_columns(values, frame)
     answers = {(name, value): _is(columns[name], value) for name in columns for value in _levels(columns[name])}
     flags = pd.DataFrame(answers, index=columns.index)
     ones = pd.DataFrame(1.0, flags.index, flags.columns)
-    return _proportions(cells_of(flags, ones, frame, by, where), design_for(frame, design), level, method, deff, df)
+    return _proportions(cells_of(flags, ones, frame, by, where), design, level, method, deff, df)
 
 
 def variances(
@@ -303,11 +308,12 @@ def variances(
     >>> variances(["hours", "pay"], table, covariances=True).table["estimate"].round(6).tolist()
     [100.0, 15.0, 3.0]
     """
+    design = design_for(frame, design, values, by, where)
     columns = number_columns(chosen_columns(values, frame))
     count = columns.shape[1]
     first, second = np.triu_indices(count) if covariances else (np.arange(count), np.arange(count))
     cells = cells_of(columns.iloc[:, first], columns.iloc[:, second], frame, by, where)
-    found = tidy_estimates(_moment_estimator(cells), cells, design_for(frame, design), level, deff, df)
+    found = tidy_estimates(_moment_estimator(cells), cells, design, level, deff, df)
     others = np.repeat(columns.columns[second], len(cells.labels) // len(second))
     same = cells.labels["variable"].to_numpy() == others
     table = _above_zero(found.table, same, level)
@@ -348,13 +354,18 @@ def contrast(estimates: Estimates, weights: Mapping[str, Sequence[float]], *, le
 
 
 def differences(estimates: Estimates, *, reference: int = 0, level: float = 0.95) -> Estimates:
-    """Every row of one variable against a reference row.
+    """Every group against a reference group, within each variable (each answer, each ``p``).
 
     Parameters
     ----------
-    estimates : Estimates, of one variable by group
+    estimates : Estimates, by group
     reference : int
-        Row of ``estimates.table`` the others are compared with.
+        Place of the group the others are compared with, among the rows of its variable.
+
+    Raises
+    ------
+    DesignError
+        A variable with a single row, or without a row at the place of the reference.
 
     Examples
     --------
@@ -362,23 +373,41 @@ def differences(estimates: Estimates, *, reference: int = 0, level: float = 0.95
     >>> differences(mean("hours", table, by="place")).table[["variable", "estimate"]].to_dict("records")
     [{'variable': 'hours b - a', 'estimate': 20.0}]
     """
-    rows = len(estimates.table)
-    own = [name for name in estimates.table if name not in _RESULTS and name != "variable"]
-    label = [" ".join(str(part) for part in row) for row in estimates.table[own].itertuples(index=False)]
-    first = estimates.table["variable"].iloc[reference]
+    table, unit = estimates.table, np.eye(len(estimates.table))
+    about = ["variable", *[name for name in table.columns[1:2] if name in _ABOUT]]
+    groups = [name for name in table if name not in (*_RESULTS, *about)]
+    label = [" ".join(str(part) for part in row) for row in table[groups].itertuples(index=False)]
+    compared = {
+        " ".join(f"p={part:g}" if name == "p" else str(part) for name, part in zip(about, row, strict=True)): rows
+        for row, rows in table.groupby(about, sort=False, dropna=False, observed=True).indices.items()
+    }
+    fail_if([fault for name, rows in compared.items() for fault in _alone(name, len(rows), reference)], DesignError)
     weights = {
-        f"{first} {label[row]} - {label[reference]}": np.eye(rows)[row] - np.eye(rows)[reference]
-        for row in range(rows)
-        if row != reference
+        f"{name} {label[row]} - {label[rows[reference]]}": unit[row] - unit[rows[reference]]
+        for name, rows in compared.items()
+        for row in rows
+        if row != rows[reference]
     }
     return contrast(estimates, weights, level=level)
 
 
+def _alone(name: str, rows: int, reference: int) -> list[Fault]:
+    """Rows without another to be compared with."""
+    if rows < 2:
+        hint = "estimate by groups (by=), or combine any rows by contrast()"
+        return [Fault("differences", f"1 row of {name}", "two groups or more", hint=hint)]
+    known = -rows <= reference < rows
+    return [] if known else [Fault("differences", f"reference {reference} of {rows} rows of {name}", f"0 to {rows - 1}")]
+
+
+_ABOUT = ("value", "p", "other")  # with the variable, what a row is about, beside its group
 _RESULTS = ("estimate", "std_error", "df", "conf_low", "conf_high", "n", "n_dropped", "deff")
 
 
 def chosen_columns(values: Columns, frame: pd.DataFrame | None) -> pd.DataFrame:
     """The columns asked for, as a frame, whether named or given."""
+    if frame is not None and not isinstance(frame, pd.DataFrame):
+        raise TypeError(f"the table stands second, groups are named by by=: found {frame!r} for a table")
     names = [values] if isinstance(values, str) else values
     if frame is not None and not isinstance(names, (pd.Series, pd.DataFrame, np.ndarray)):
         unknown = [name for name in names if not isinstance(name, str) or name not in frame]
@@ -420,13 +449,11 @@ def _is(column: pd.Series, value: object) -> pd.Series:
     return (column == value).fillna(False).astype(float).where(column.notna().to_numpy())
 
 
-def design_for(frame: pd.DataFrame | None, design: Design | None) -> Design:
-    """The design given, or the one that the columns of a table of interviews tell."""
-    if design is not None:
-        return design
-    if frame is None:
+def design_for(frame: pd.DataFrame | None, design: Design | None, *given: object) -> Design:
+    """The design given, or the one that the columns of a table tell; of the rows of all tables and arrays given."""
+    if design is None and frame is None:
         raise TypeError("arrays need a design")
-    return design_from_columns(frame)
+    return check_rows(design_from_columns(frame) if design is None else design, frame, *given)
 
 
 def design_from_columns(frame: pd.DataFrame, *, lonely: str = "adjust") -> Design:
@@ -453,7 +480,7 @@ def cells_of(
 ) -> Cells:
     """Cross the variables with the groups, inside the domain."""
     rows = len(numerator)
-    domain = np.ones(rows, dtype=bool) if where is None else np.asarray(where, dtype=bool)
+    domain = domain_rows(where, rows)
     if not domain.any():
         raise DesignError(Fault("domain", "nobody in it", "at least one interview"))
     group, groups = group_codes(by, frame, rows)
@@ -643,8 +670,6 @@ def tidy_estimates(
     rule: str = "design",
 ) -> Estimates:
     """Tidy rows with t intervals."""
-    if len(design) != len(cells.inside):
-        raise ValueError(f"the design has {len(design)} rows, the values have {len(cells.inside)}")
     point, covariance = infer(estimator, design)
     n = cells.inside.sum(axis=0)
     std_error = np.where(n > 0, np.sqrt(np.clip(np.diag(covariance), 0, None)), np.nan)

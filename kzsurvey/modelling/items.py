@@ -10,7 +10,7 @@ from scipy.special import fdtrc
 from kzsurvey.errors import DesignError, Fault, fail_if
 from kzsurvey.modelling.comparisons import t_test
 from kzsurvey.modelling.correlations import correlations
-from kzsurvey.modelling.design import Design, degrees_of_freedom
+from kzsurvey.modelling.design import Design, degrees_of_freedom, domain_rows
 from kzsurvey.modelling.estimates import Columns, chosen_columns, design_for, smooth
 from kzsurvey.modelling.measures import numbers_of, reliability
 from kzsurvey.modelling.quantiles import weighted_quantile
@@ -107,8 +107,8 @@ def item_analysis(
     {'item': 'a', 'n': 200, 'mean': 2.84, 'item_rest': 0.58, 'critical_ratio': 14.45}
     """
     columns = chosen_columns(items, frame)
-    design = design_for(frame if frame is not None else columns, design)
-    inside = np.ones(len(columns), dtype=bool) if where is None else np.asarray(where, dtype=bool)
+    design = design_for(frame if frame is not None else columns, design, items, where)
+    inside = domain_rows(where, len(columns))
     scale = reliability(columns, design=design, reverse=reverse, low=low, high=high, where=inside, level=level)
     if not 0 < extreme < 0.5:
         raise DesignError(Fault("item_analysis", f"extreme groups of {extreme:g}", "a share above 0 and below 0.5"))
@@ -193,8 +193,8 @@ def sample_table(
     fail_if(
         [Fault("sample_table", f"unknown column {name!r}", "a column of the table") for name in unknown], DesignError
     )
-    design = design_for(analysis, design)
-    inside = np.ones(len(analysis), dtype=bool) if where is None else np.asarray(where, dtype=bool)
+    design = design_for(analysis, design, where)
+    inside = domain_rows(where, len(analysis))
     counts = {name: frame[frame["variable"] == name].set_index("value")["count"] for name in known}
     texts = {name: analysis[name].astype("object").map(_text, na_action="ignore").where(inside) for name in wanted}
     fail_if([fault for name in wanted for fault in _sample_faults(texts[name], counts.get(name), name)], DesignError)
@@ -239,7 +239,7 @@ def _item_rest(numbers: pd.DataFrame, name: str, total: pd.Series, design: Desig
 
 def _discrimination(item: pd.Series, group: pd.Series, design: Design) -> dict[str, float]:
     """Mean of an item in the upper group against the lower."""
-    found = t_test(item, group, design=design)
+    found = t_test(item, by=group, design=design)
     means, effect = found.groups["mean"], found.effects.iloc[0]
     row = {"mean_lower": means[0], "mean_upper": means[1], "discrimination": effect["estimate"]}
     row |= {"critical_ratio": found.statistic, "critical_ratio_df": found.df}

@@ -9,8 +9,8 @@ import pandas as pd
 from scipy.special import stdtrit
 
 from kzsurvey.errors import DesignError, Fault, fail_if
-from kzsurvey.modelling.design import Design, degrees_of_freedom
-from kzsurvey.modelling.estimates import design_from_columns
+from kzsurvey.modelling.design import Design, degrees_of_freedom, domain_rows
+from kzsurvey.modelling.estimates import design_for
 from kzsurvey.modelling.variance import Linearised, infer
 from kzsurvey.survey.record import Survey
 
@@ -179,9 +179,9 @@ def reliability(
     [{'items': 3, 'alpha': 0.949, 'n': 5}]
     """
     table = items if isinstance(items, pd.DataFrame) else frame[list(items)]
-    design = design or design_from_columns(table if frame is None else frame)
+    design = design_for(table if frame is None else frame, design, items, where)
     numbers = _keyed(table, reverse, low, high)
-    inside = np.ones(len(numbers), dtype=bool) if where is None else np.asarray(where, dtype=bool)
+    inside = domain_rows(where, len(numbers))
     rows = inside & numbers.notna().all(axis=1).to_numpy()
     values = numbers.to_numpy()[rows]
     fail_if(_item_faults(numbers, values), DesignError)

@@ -157,6 +157,7 @@ def mediate(
     {'a': 0.472, 'b': 1.995, 'indirect': 0.942, 'direct': -0.008, 'total': 0.934}
     """
     title = f"model {name}".strip()
+    check_rows(design, table, where, place=title)
     asked = _asked(outcome, mediators, treatment, kinds, at, title)
     fail_if(_option_faults(interval, draws, seed, level, design, title), DesignError)
     prepared, rows = _usable(table, asked, where, name)

@@ -145,7 +145,7 @@ def sample_overview(
     parts = []
     for name in dict.fromkeys([*survey.frame["variable"], *groups]):
         try:
-            parts.append(sample_table(analysis, survey, variables=[name], design=design))
+            parts.append(sample_table(analysis, survey.frame, variables=[name], design=design))
         except SurveyError:
             continue
     columns = ["variable", "value", "n", "share", "weighted_share", "frame_count", "frame_share"]

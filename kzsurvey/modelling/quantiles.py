@@ -22,6 +22,7 @@ from kzsurvey.modelling.estimates import (
 )
 from kzsurvey.modelling.intervals import PROPORTIONS, proportion_interval
 from kzsurvey.modelling.intervals import interval as t_interval
+from kzsurvey.modelling.measures import numbers_of
 from kzsurvey.modelling.variance import Linearised, infer
 
 _ROUNDING = 1e-12  # a share this little above 1 is 1
@@ -44,7 +45,9 @@ def quantile(
 
     Parameters
     ----------
-    values : column name(s) of ``frame``, or arrays of numbers
+    values : column name(s) of ``frame``, or arrays
+        Numbers, or ordered categories by the numbers that name them, else counted from 1: the third answer is 3.
+        ``definition="math"`` gives an answer there is, never one halfway between two.
     frame : DataFrame, one row per interview
     p : float or several, above 0 and below 1
         0.5 is the median.
@@ -73,8 +76,8 @@ def quantile(
     Raises
     ------
     DesignError
-        Values that are not numbers; ``p`` outside 0 to 1; a definition or interval that is not known; ``replicates``
-        for a design without any.
+        Values in words without an order; ``p`` outside 0 to 1; a definition or interval that is not known;
+        ``replicates`` for a design without any, or with those of the jackknife.
 
     Notes
     -----
@@ -104,12 +107,12 @@ def quantile(
     [{'variable': 'pay', 'p': 0.25, 'estimate': 4.0, 'n': 4}, {'variable': 'pay', 'p': 0.5, 'estimate': 7.5, 'n': 4}]
     """
     shares = np.atleast_1d(np.asarray(p, dtype=float))
-    design = design_for(frame, design)
+    design = design_for(frame, design, values, by, where)
     _check(shares, definition, interval, design)
-    columns = number_columns(chosen_columns(values, frame))
+    chosen = chosen_columns(values, frame)
+    ordered = {name: numbers_of(chosen[name]) for name in chosen if getattr(chosen[name].dtype, "ordered", False)}
+    columns = number_columns(chosen.assign(**ordered))
     cells = cells_of(columns, pd.DataFrame(1.0, columns.index, columns.columns), frame, by, where)
-    if len(design) != len(cells.inside):
-        raise ValueError(f"the design has {len(design)} rows, the values have {len(cells.inside)}")
     rows = [
         _cell_rows(cells, number, shares, design, definition, interval, level, df)
         for number in range(len(cells.labels))
@@ -161,6 +164,9 @@ def _check(shares: np.ndarray, definition: str, method: str, design: Design) -> 
         faults.append(Fault("quantile", f"interval {method!r}", ", ".join(sorted(methods))))
     if method == "replicates" and design.replicates is None:
         faults.append(Fault("quantile", "interval 'replicates', and no replicate weights", "a design with replicates"))
+    elif method == "replicates" and design.replicates.method == "jackknife":
+        found = "interval 'replicates' with jackknife weights, which give no valid variance of quantiles"
+        faults.append(Fault("quantile", found, "bootstrap or balanced replicates", hint="or interval beta or score"))
     if faults:
         raise DesignError(faults)
 

@@ -12,10 +12,10 @@ import pandas as pd
 from scipy.special import fdtrc
 
 from kzsurvey.errors import DesignError, Fault, fail_if
-from kzsurvey.modelling.design import Design, degrees_of_freedom
+from kzsurvey.modelling.design import Design, check_rows, degrees_of_freedom, domain_rows
 from kzsurvey.modelling.families import FAMILIES, Family
 from kzsurvey.modelling.few_clusters import corrected, small_sample_faults
-from kzsurvey.modelling.formulas import Prepared, model_matrix, prepare, unknown_variables
+from kzsurvey.modelling.formulas import Prepared, model_matrix, nearest, prepare, unknown_variables
 from kzsurvey.modelling.results import Fit, terms_table
 from kzsurvey.modelling.solving import Problem, Refit, gram, solve
 from kzsurvey.modelling.solving import spread as _spread
@@ -105,13 +105,15 @@ def regress(
     >>> line.estimate.round(6).tolist(), line.df
     ([0.6, 1.6], 2.0)
     """
-    family = FAMILIES[family] if isinstance(family, str) else family
-    matrix, where = np.asarray(matrix, dtype=float), None if where is None or np.all(where) else np.asarray(where)
+    place = f"model {name}".strip()
+    family, matrix = _family(family, place), np.asarray(matrix, dtype=float)
+    check_rows(design, matrix, where, place=place)
+    where = domain_rows(where, len(matrix), place=place)
+    where = None if where.all() else where
     rows = slice(None) if where is None else np.flatnonzero(where)
     shift = 0.0 if offset is None else np.asarray(offset, dtype=float)[rows]
     names = names or tuple(f"x{number}" for number in range(1, matrix.shape[1] + 1))
     columns = np.ascontiguousarray(matrix[rows].T)
-    place = f"model {name}".strip()
     problem = Problem(np.asarray(outcome, dtype=float)[rows], columns, shift, family, names, place)
     return _regressed(problem, design, where, small_sample)
 
@@ -197,7 +199,8 @@ def fit_regression(
     >>> fit.terms[["term", "estimate", "df"]].round(6).to_dict("records")
     [{'term': 'Intercept', 'estimate': 1.0, 'df': 3.0}, {'term': 'x', 'estimate': 1.2, 'df': 3.0}]
     """
-    family = FAMILIES[family] if isinstance(family, str) else family
+    family = _family(family, f"model {name}".strip())
+    check_rows(design, table, where, place=f"model {name}".strip())
     prepared = prepare(formula, table, name=name, where=where, also=(offset,) if offset else ())
     outcome = _outcome_numbers(prepared, family, name)
     rows, where = prepared.rows, None if prepared.rows.all() else prepared.rows
@@ -261,6 +264,14 @@ def _predictor(
         return family.mean(model_matrix(prepared.spec, table, name=name) @ parameters + shift)
 
     return predict
+
+
+def _family(family: Family | str, place: str) -> Family:
+    """A family, or that of a name."""
+    if isinstance(family, str) and family not in FAMILIES:
+        hint = nearest({"logit": "logistic"}.get(family, family), FAMILIES)
+        raise DesignError(Fault(place, f"unknown family {family!r}", ", ".join(FAMILIES), hint=hint))
+    return FAMILIES[family] if isinstance(family, str) else family
 
 
 _TRUTH = {"yes": 1.0, "no": 0.0, "true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0}

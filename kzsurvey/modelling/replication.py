@@ -65,7 +65,7 @@ def jackknife(design: Design, *, centre: str = "mean") -> Design:
         scale *= len(own) / (~single).sum()
     np.fill_diagonal(factors, 0.0)
     kept = scale > 0
-    return _with(design, factors[:, kept], scale[kept], centre)
+    return _with(design, factors[:, kept], scale[kept], centre, "jackknife")
 
 
 def balanced(design: Design, *, rho: float = 0.0, hadamard: np.ndarray | None = None, centre: str = "mean") -> Design:
@@ -271,7 +271,7 @@ def _refuse(design: Design, what: str) -> None:
     fail_if([Fault("replicates", found, allowed, hint=hint) for bad, found, allowed, hint in told if bad], DesignError)
 
 
-def _with(design: Design, factors: np.ndarray, scale: np.ndarray, centre: str) -> Design:
+def _with(design: Design, factors: np.ndarray, scale: np.ndarray, centre: str, method: str = "") -> Design:
     """The design with replicates, from factors by cluster."""
     if centre not in ("mean", "estimate"):
         raise ValueError(f"unknown centre {centre!r}, known are mean, estimate")
@@ -279,4 +279,4 @@ def _with(design: Design, factors: np.ndarray, scale: np.ndarray, centre: str) -
         raise DesignError(Fault("replicates", "no stratum that replicates tell anything of", "a cluster that varies"))
     weight = np.asfortranarray(factors)[design.stages[0].cluster] * design.weight[:, None]
     df = min(degrees_of_freedom(replace(design, replicates=None)), factors.shape[1] - 1)
-    return replace(design, replicates=Replicates(np.asfortranarray(weight), scale, float(df), centre))
+    return replace(design, replicates=Replicates(np.asfortranarray(weight), scale, float(df), centre, method))

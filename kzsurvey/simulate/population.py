@@ -2,7 +2,7 @@
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -52,8 +52,8 @@ def population_parameters(
     rows = [
         (model.name, term, value)
         for model in survey.models.values()
-        if model.kind in LINKS
-        for term, value in _coefficients(table, weight, model, survey).items()
+        if model.kind in TRUTHS
+        for term, value in TRUTHS[model.kind](table, weight, model, survey).items()
     ]
     return pd.DataFrame(rows, columns=["model", "term", "truth"]).astype({"model": "str", "term": "str"})
 
@@ -85,26 +85,43 @@ def frame_weights(table: pd.DataFrame, survey: Survey) -> np.ndarray:
     return weight
 
 
-def _coefficients(table: pd.DataFrame, weight: np.ndarray, model: Model, survey: Survey) -> dict[str, float]:
-    """Coefficients of one model."""
+def _coefficients(
+    table: pd.DataFrame, weight: np.ndarray, model: Model, survey: Survey, *, beside: tuple[str, ...] = ()
+) -> dict[str, float]:
+    """Coefficients of one model, of interviews with all of its variables and those of the formulas beside it."""
     from formulaic import Formula
 
     asked = np.ones(len(table), dtype=bool)
     if model.where:
         asked = compile_expression(model.where, names=survey.questions.index).mask(table).to_numpy()
-    names = sorted(set(re.findall(r"[^\W\d]\w*", model.formula)) & set(table.columns))
+    named = re.findall(r"[^\W\d]\w*", " ".join((model.formula, *beside)))
+    names = sorted(set(named) & set(table.columns))
     rows = table.loc[asked, names]
     rows = rows.astype({name: "float64" for name in names if pd.api.types.is_numeric_dtype(rows[name])})
     complete = rows.notna().all(axis=1).to_numpy()
     rows = rows[complete].apply(_without_empty)
     left, right = Formula(model.formula).get_model_matrix(rows)
-    return dict(
-        zip(
-            right.columns,
-            LINKS[model.kind](right.to_numpy("float64"), left.to_numpy("float64")[:, 0], weight[asked][complete]),
-            strict=True,
-        )
+    solve = _LINKS.get(model.kind, _linear)
+    found = solve(right.to_numpy("float64"), left.to_numpy("float64")[:, 0], weight[asked][complete])
+    return dict(zip(right.columns, found, strict=True))
+
+
+def _effects(table: pd.DataFrame, weight: np.ndarray, model: Model, survey: Survey) -> dict[str, float]:
+    """Effects of a mediation by one mediator, all linear, per unit of a number and without products; else none."""
+    written = model.options.get("mediators", ())
+    formulas = (written,) if isinstance(written, str) else tuple(written)
+    plain = set(model.options) == {"mediators", "treatment"} and not re.search(
+        "[:*]", " ".join((model.formula, *formulas))
     )
+    if len(formulas) != 1 or not plain:
+        return {}
+    treatment, mediator = str(model.options["treatment"]), formulas[0].partition("~")[0].strip()
+    outcome = _coefficients(table, weight, model, survey, beside=formulas)
+    first = dataclasses.replace(model, formula=formulas[0])
+    a = _coefficients(table, weight, first, survey, beside=(model.formula,))[treatment]
+    b, direct = outcome[mediator], outcome[treatment]
+    effects = {f"{name}{of}": value for name, value in (("indirect", a * b), ("direct", direct)) for of in _WORLDS}
+    return {**effects, "total": a * b + direct, "proportion_mediated": a * b / (a * b + direct), "a": a, "b": b}
 
 
 def _without_empty(column: pd.Series) -> pd.Series:
@@ -128,4 +145,6 @@ def _logistic(x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
     return beta
 
 
-LINKS: Mapping[str, object] = {"linear": _linear, "logistic": _logistic}
+_WORLDS = ("", "_control", "_treated")
+_LINKS: Mapping[str, Callable] = {"linear": _linear, "logistic": _logistic}
+TRUTHS: Mapping[str, Callable] = {"linear": _coefficients, "logistic": _coefficients, "mediation": _effects}

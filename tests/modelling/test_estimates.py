@@ -211,3 +211,24 @@ def test_calibrated_weights_and_replicates_know_what_the_rule_may_do(table):
     replicated = m.with_replicates(base, base.weight[:, None] * np.ones((1, 3)), factor=1.0, df=2)
     with pytest.raises(DesignError, match="replicate weights"):
         m.mean("hours", known, design=replicated, df="satterthwaite")
+
+
+def test_differences_stay_within_a_variable_an_answer_and_a_p():
+    table = pd.DataFrame({"staff": [1.0, 3, 5, 7], "burn": [100.0, 300, 200, 600], "year": [1, 1, 2, 2]})
+    design = m.make_design(table)
+    found = m.differences(m.mean(["staff", "burn"], table, design=design, by="year")).table
+    assert dict(zip(found["variable"], found["estimate"], strict=True)) == {"staff 2 - 1": 4.0, "burn 2 - 1": 200.0}
+    answers = table.assign(role=list("abbb"))
+    found = m.differences(m.shares("role", answers, design=design, by="year")).table
+    assert dict(zip(found["variable"], found["estimate"], strict=True)) == {"role a 2 - 1": -0.5, "role b 2 - 1": 0.5}
+    found = m.differences(m.quantile("burn", table, p=[0.25, 0.75], design=design, by="year"), reference=1).table
+    wanted = {"burn p=0.25 1 - 2": -100.0, "burn p=0.75 1 - 2": -300.0}
+    assert dict(zip(found["variable"], found["estimate"], strict=True)) == wanted
+
+
+def test_differences_without_groups_are_refused():
+    table = pd.DataFrame({"staff": [1.0, 3, 5, 7], "burn": [100.0, 300, 200, 600]})
+    with pytest.raises(DesignError, match=r"1 row of staff.*by=.*contrast"):
+        m.differences(m.mean(["staff", "burn"], table))
+    with pytest.raises(DesignError, match="reference 2"):
+        m.differences(m.mean("staff", table, by=pd.Series([1, 1, 2, 2], name="year")), reference=2)

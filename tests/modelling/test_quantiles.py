@@ -97,3 +97,21 @@ def test_what_cannot_be_asked_for_is_refused_by_name(table, options, named):
 def test_words_are_refused(table):
     with pytest.raises(DesignError, match="column place: found words where numbers are needed"):
         m.quantile("place", table)
+
+
+def test_an_ordered_category_has_quantiles_by_its_order(table):
+    names = ["never", "rarely", "sometimes", "often", "always"]
+    ordered = pd.Categorical.from_codes(table["rating"] - 1, names, ordered=True)
+    options = {"p": [0.25, 0.5], "definition": "math", "interval": "score"}
+    found = m.quantile("rating", table.assign(rating=ordered), **options).table
+    pd.testing.assert_frame_equal(found, m.quantile("rating", table, **options).table)
+    with pytest.raises(DesignError, match="words where numbers are needed"):
+        m.quantile("rating", table.assign(rating=pd.Categorical(ordered, ordered=False)))
+
+
+def test_the_jackknife_has_no_interval_of_quantiles(table):
+    design = m.jackknife(m.make_design(table, weight="weight", clusters="cluster"))
+    raked = m.poststratify(table["place"], {"north": 100, "south": 120}, design=design).design
+    for made in (design, raked):
+        with pytest.raises(DesignError, match="jackknife"):
+            m.quantile("pay", table, design=made, interval="replicates")

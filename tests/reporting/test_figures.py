@@ -9,7 +9,7 @@ from matplotlib import image
 
 from kzsurvey.errors import ReportError
 from kzsurvey.reporting.context import Report
-from kzsurvey.reporting.figures import FIGURES, LABEL, _wrapped, draw
+from kzsurvey.reporting.figures import BOX, FIGURES, LABEL, _boxes, _wrapped, draw
 
 ROWS = pd.DataFrame(
     {"label": ["政策落不了地", "Hill"], "estimate": [0.4, -0.1], "conf_low": [0.3, -0.2], "conf_high": [0.5, 0.1]}
@@ -20,6 +20,17 @@ DATA = {
     "bars": ROWS.assign(estimate=[12, 3]),
     "parts": pd.DataFrame({"label": ["a", "b"], "不同意": [0.5, 0.02], "一般": [0.3, 0.28], "同意": [0.2, 0.7]}),
     "histogram": pd.DataFrame({"label": ["0–10", "10–20"], "estimate": [30, 12]}),
+    "paths": pd.DataFrame(
+        [
+            ("a", "空编率", "Load", 1.9, 1.3, 2.4),
+            ("b", "Load", "Leave", 0.5, 0.4, 0.6),
+            ("c′", "空编率", "Leave", 0.2, -0.3, 0.7),
+        ],
+        columns=["path", "source", "target", "estimate", "conf_low", "conf_high"],
+    ),
+    "curve": pd.DataFrame(
+        {"value": [1, 2, 3.5], "estimate": [0.9, 0.5, 0.1], "conf_low": [0.6, 0.4, -0.2], "conf_high": [1.2, 0.6, 0.4]}
+    ),
 }
 
 
@@ -78,3 +89,46 @@ def test_long_labels_are_wrapped_and_no_line_begins_with_a_comma():
     chinese = _wrapped("最近十二个月以来您所在的单位里，有多少人离开")
     assert "\n" in chinese
     assert not any(line.startswith("，") for line in chinese.split("\n"))
+
+
+def test_a_broken_arrow_says_that_the_interval_includes_zero(report):
+    clear = DATA["paths"].assign(conf_low=[1.3, 0.4, 0.1])
+    broken, whole = (draw(data, report, kind="paths", format="number") for data in (DATA["paths"], clear))
+    assert broken != whole
+
+
+def test_several_mediators_stand_one_above_the_other_and_boxes_do_not_touch():
+    more = DATA["paths"].assign(source=["空编率", "Wait", "空编率"], target=["Wait", "Leave", "Leave"])
+    both = pd.concat([DATA["paths"], more]).reset_index(drop=True)
+    places = _boxes(both)
+    assert FIGURES["paths"].height(both) > FIGURES["paths"].height(DATA["paths"])
+    assert places["Load"][0] == places["Wait"][0]
+    assert abs(places["Load"][1] - places["Wait"][1]) > BOX[1]
+    assert places["空编率"][0] + BOX[0] < places["Leave"][0]
+    top = max(y for _, y in places.values()) + BOX[1] / 2
+    assert top < FIGURES["paths"].height(both)
+
+
+def test_a_path_without_a_number_is_drawn_with_its_name(report):
+    unknown = DATA["paths"].assign(estimate=[1.9, np.nan, 0.2], conf_low=np.nan, conf_high=np.nan)
+    assert draw(unknown, report, kind="paths", format="number").startswith(b"\x89PNG")
+
+
+def test_marks_and_the_middle_half_are_drawn_on_a_curve(report):
+    plain, marked = (
+        draw(DATA["curve"], report, kind="curve", format="number", axis="Pay", upright="Effect", **options)
+        for options in ({}, {"middle": (1.5, 2.5), "marks": [3.1]})
+    )
+    assert plain != marked
+
+
+def test_each_group_of_a_curve_has_a_line_of_its_own(report):
+    two = pd.concat([DATA["curve"].assign(group="甲"), DATA["curve"].assign(group="乙", estimate=0.0)])
+    assert draw(two, report, kind="curve", format="number") != draw(
+        DATA["curve"], report, kind="curve", format="number"
+    )
+
+
+def test_a_curve_is_readable_in_grey(report):
+    pixels = image.imread(BytesIO(draw(DATA["curve"], report, kind="curve", format="number")))[:, :, :3]
+    assert len(np.unique(np.round(pixels.mean(axis=2), 1))) >= 5

@@ -79,3 +79,7 @@ def test_small_estimates_keep_two_digits_and_no_end_of_an_interval_becomes_nough
 )
 def test_ticks_have_the_decimals_of_their_steps(ticks, format, text):
     assert shown_tick(ticks[-1], format, ticks) == text
+
+
+def test_percentage_points_are_shares_times_a_hundred():
+    assert [shown(value, "points") for value in (0.0233, -0.1)] == ["2.3", "−10.0"]

@@ -118,6 +118,18 @@ def test_an_alternative_text_can_be_given(report):
     assert figure_output(data, report, kind="dots", caption="", alt={"en": "Own"}).twin["alt"] == "Own"
 
 
+def test_the_alternative_text_of_a_diagram_names_every_arrow(report):
+    row = {"path": "a", "source": "Pay", "target": "Load", "estimate": 1.25, "conf_low": 0.5, "conf_high": 2.0}
+    made = figure_output(pd.DataFrame([row, row | {"path": "b"}]), report, kind="paths", caption="", n=60)
+    assert made.twin["alt"] == "Path diagram. a: Pay to Load, 1.25 (0.50 to 2.00); b: Pay to Load, 1.25 (0.50 to 2.00)."
+
+
+def test_the_alternative_text_of_a_curve_says_where_it_begins_and_ends(report):
+    ends = pd.DataFrame({"value": [1.0, 4.5], "estimate": [0.8, 0.2], "conf_low": [0.6, -0.1], "conf_high": [1.0, 0.5]})
+    made = figure_output(ends, report, kind="curve", caption="")
+    assert made.twin["alt"] == "Curve: from 0.80 at 1.00 to 0.20 at 4.50."
+
+
 def test_a_small_group_is_not_drawn_and_the_figure_says_so(report):
     data = SHARES.assign(label=["Hill", "River"], n=[200, 3])
     made = figure_output(data, report, kind="dots", caption="Shares", sums=None)

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import shutil
 from pathlib import Path
 
 import nbformat
@@ -77,6 +78,102 @@ def test_a_survey_is_named_only_where_it_is_opened(notebook):
     assert text.count("kizilsu") == 1
     assert 'kz.open_report("data/raw/kizilsu", language="zh")' in code(notebook)[0]
     assert not re.search("克孜勒苏|克州|Kizilsu", text)
+
+
+KINDS = """
+[[models]]
+name = "paths"
+kind = "mediation"
+hypothesis = "H1"
+formula = "leave ~ load + pay + place"
+mediators = ["load ~ pay + place"]
+treatment = "pay"
+term = "indirect"
+expected = "negative"
+[[models]]
+name = "buffer"
+kind = "linear"
+hypothesis = "H2"
+formula = "leave ~ load * pay"
+term = "load:pay"
+[[models]]
+name = "where"
+kind = "linear"
+hypothesis = "H3"
+formula = "leave ~ load * place"
+term = "load:place[T.river]"
+[[models]]
+name = "named"
+kind = "logistic"
+hypothesis = "H4"
+formula = "code_P1_1 ~ load"
+term = "load"
+[[models]]
+name = "counted"
+kind = "poisson"
+hypothesis = "H5"
+formula = "hours ~ load + place"
+term = "place[T.river]"
+[[models]]
+name = "ordered"
+kind = "ordinal"
+hypothesis = "H6"
+formula = "mood ~ load"
+term = "load"
+"""
+
+
+@pytest.fixture
+def many_kinds(definition):
+    """The orchards again, with a model of every kind that a notebook treats in a way of its own."""
+    import numpy as np
+
+    questions = "".join(f"integer,{name},,{name},,,ratio\n" for name in ("pay", "load", "leave"))
+    choices = "".join(f"mood,{level},{level},Mood {level},\n" for level in (1, 2, 3))
+    for name, text in (("questions", questions + "select_one mood,mood,,Mood,,,ordinal\n"), ("choices", choices)):
+        with open(definition / f"{name}.csv", "a", encoding="utf-8") as file:
+            file.write(text)
+    with open(definition / "survey.toml", "a", encoding="utf-8") as file:
+        file.write(KINDS)
+    rng = np.random.default_rng(2)
+    pay, place = rng.integers(1, 8, 150), rng.choice(["hill", "river"], 150)
+    load = np.clip(9 - pay + rng.integers(-2, 3, 150), 1, 12)
+    leave = np.clip(load - pay // 2 + rng.integers(0, 4, 150), 0, 20)
+    mood = np.clip(3 - leave // 4 + rng.integers(-1, 2, 150), 1, 3)
+    said = np.where(rng.uniform(size=150) < load / 14, "缺人", "没有")
+    codes = (definition / "codes.csv").read_text(encoding="utf-8").splitlines()
+    lines = [codes[0] + ",pattern", codes[1] + ",", codes[2] + ",缺人"]
+    (definition / "codes.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    rows = zip(place, 30 + load, said, pay, load, leave, mood, strict=True)
+    answers = [f"i{number}," + ",".join(map(str, row)) for number, row in enumerate(rows)]
+    header = "interview_id,place,hours,open_problems,pay,load,leave,mood\n"
+    (definition / "delivered" / "answers.csv").write_text(header + "\n".join(answers) + "\n", encoding="utf-8")
+    build(definition, progress=lambda line: None)
+    return read_survey(definition)
+
+
+def test_links_are_shown_for_every_kind_of_model(many_kinds, warm):
+    paths = run_notebooks(
+        many_kinds, languages=["en", "zh"], notebooks=["03_links.ipynb"], folder=FOLDER, progress=lambda line: None
+    )
+    english, chinese = (path.read_text(encoding="utf-8") for path in sorted(paths))
+    for shown in ("H1: the paths", "Share mediated", "H2: an association that changes with", "H3: an association"):
+        assert shown in english
+    assert "percentage points" in english
+    assert "units of the outcome" in english
+    assert "Robustness value" in english
+    assert "E-value" in english
+    assert "个百分点" in chinese
+    assert "经由中介的比例" in chinese
+    assert len(re.findall("<h3", english)) == len(re.findall("<h3", chinese))
+
+
+def test_the_made_up_market_has_its_reports_in_both_languages(tmp_path, warm):
+    market = Path(__file__).parents[1] / "surveys" / "data" / "raw" / "market"
+    folder = Path(shutil.copytree(market, tmp_path / "data" / "raw" / "market"))
+    build(folder, progress=lambda line: None)
+    paths = run_notebooks(read_survey(folder), folder=FOLDER, progress=lambda line: None)
+    assert len(paths) == 2 * len(NOTEBOOKS)
 
 
 def test_they_serve_a_survey_without_codebook_measures_models_and_frame(definition, warm):

@@ -1,0 +1,126 @@
+"""A design knows the rows it is of: a table in another order, or a part of it, is refused by name everywhere."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from kzsurvey import modelling as m
+from kzsurvey.errors import DesignError
+
+
+@pytest.fixture
+def people():
+    rng = np.random.default_rng(11)
+    frame = pd.DataFrame({"weight": rng.uniform(1, 4, 120), "cluster": np.arange(120) // 6})
+    frame["load"], frame["age"] = rng.normal(3, 1, 120), rng.integers(18, 60, 120)
+    frame["leave"] = frame["load"] + rng.normal(0, 1, 120)
+    frame["rare"] = rng.integers(1, 6, 120)
+    frame["level"] = pd.Categorical(rng.choice(["low", "mid", "top"], 120), ["low", "mid", "top"], ordered=True)
+    frame["two"] = np.where(frame["age"] > 40, "old", "young")
+    return frame
+
+
+@pytest.fixture
+def design(people):
+    return m.make_design(people, weight="weight", clusters="cluster")
+
+
+PATHS = {"outcome": "leave ~ load + age", "mediators": "load ~ age", "treatment": "age"}
+ESTIMATORS = {
+    "mean": lambda table, **given: m.mean("load", table, **given),
+    "mean of a series": lambda table, **given: m.mean(table["load"], **given),
+    "shares": lambda table, **given: m.shares("two", table, **given),
+    "quantile": lambda table, **given: m.quantile("load", table, **given),
+    "t_test": lambda table, **given: m.t_test("load", table, by="two", **given),
+    "chi_square": lambda table, **given: m.chi_square("level", table, by="two", **given),
+    "correlations": lambda table, **given: m.correlations(["load", "leave"], table, **given),
+    "reliability": lambda table, **given: m.reliability(["load", "leave"], table, **given),
+    "item_analysis": lambda table, **given: m.item_analysis(["load", "leave", "rare"], table, **given),
+    "sample_table": lambda table, **given: m.sample_table(table, variables=["two"], **given),
+    "fit_regression": lambda table, **given: m.fit_regression(table, "leave ~ load", **given),
+    "fit_ordinal": lambda table, **given: m.fit_ordinal(table, "level ~ load", **given),
+    "mediate": lambda table, **given: m.mediate(table, **PATHS, **given),
+}
+
+
+@pytest.mark.parametrize("estimate", ESTIMATORS.values(), ids=ESTIMATORS)
+def test_rows_in_another_order_are_refused(people, design, estimate):
+    with pytest.raises(DesignError, match="rows in another order"):
+        estimate(people.sample(frac=1, random_state=1), design=design)
+
+
+@pytest.mark.parametrize("estimate", ESTIMATORS.values(), ids=ESTIMATORS)
+def test_a_part_of_the_rows_is_refused_and_where_is_named(people, design, estimate):
+    with pytest.raises(DesignError, match=r"rows of a design of 120.*where="):
+        estimate(people[people["age"] > 30], design=design)
+
+
+@pytest.mark.parametrize("estimate", ESTIMATORS.values(), ids=ESTIMATORS)
+def test_a_condition_in_words_is_no_domain(people, design, estimate):
+    with pytest.raises(DesignError, match="where 'age > 30'.*True or False for every row"):
+        estimate(people, design=design, where="age > 30")
+
+
+@pytest.mark.parametrize("estimate", ESTIMATORS.values(), ids=ESTIMATORS)
+def test_a_domain_of_another_table_is_refused(people, design, estimate):
+    with pytest.raises(DesignError, match="where"):
+        estimate(people, design=design, where=people.loc[people["age"] > 30, "load"] > 3)
+    with pytest.raises(DesignError, match="rows in another order"):
+        estimate(people, design=design, where=people.sort_values("age")["age"] > 30)
+
+
+@pytest.mark.parametrize("name", ["fit_regression", "fit_ordinal", "mediate"])
+def test_a_fit_without_a_design_says_how_one_is_made(people, name):
+    with pytest.raises(TypeError, match="make_design"):
+        ESTIMATORS[name](people, design=None)
+
+
+def test_a_domain_with_unknown_rows_is_refused(people, design):
+    some = (people["age"] > 30).astype("boolean").where(people["age"] < 50)
+    with pytest.raises(DesignError, match="1 or more of its rows unknown|rows that are neither True nor False"):
+        m.mean("load", people, design=design, where=some)
+    assert m.mean("load", people, design=design, where=some.fillna(False)).table["n"][0] < 120
+
+
+def test_groups_and_values_are_of_the_same_rows(people, design):
+    with pytest.raises(DesignError, match="rows in another order"):
+        m.mean("load", people, design=design, by=people["two"].sample(frac=1, random_state=1))
+    with pytest.raises(DesignError, match="rows in another order"):
+        m.t_test(people["load"].sample(frac=1, random_state=1), people, by="two")
+
+
+def test_arrays_need_only_be_as_many(people, design):
+    named, given = m.mean("load", people, design=design), m.mean(people["load"].to_numpy(), design=design)
+    assert named.table["estimate"][0] == given.table["estimate"][0]
+    with pytest.raises(DesignError, match="100 rows of a design of 120"):
+        m.mean(np.ones(100), design=design)
+
+
+def test_calibration_and_replicates_keep_the_rows(people, design):
+    raked = m.rake(people, {"two": {"old": 50, "young": 70}}, design=design).design
+    for made in (raked, m.jackknife(design)):
+        with pytest.raises(DesignError, match="rows in another order"):
+            m.mean("load", people.iloc[::-1], design=made)
+    with pytest.raises(DesignError, match="rows in another order"):
+        m.rake(people.iloc[::-1], {"two": {"old": 50, "young": 70}}, design=design)
+
+
+def test_a_formula_before_the_table_is_told_apart(people, design):
+    with pytest.raises(TypeError, match="table first, then the formula"):
+        m.fit_regression("leave ~ load", people, design=design)
+
+
+def test_an_unknown_family_is_refused_with_the_nearest_one(people, design):
+    with pytest.raises(DesignError, match=r"unknown family 'logit'.*perhaps logistic"):
+        m.fit_regression(people, "leave ~ load", design=design, family="logit")
+
+
+def test_a_record_of_another_kind_is_named(people, design):
+    level = m.fit_ordinal(people, "level ~ load", design=design)
+    for function in (m.mediation_effects, m.mediation_paths, m.route):
+        with pytest.raises(TypeError, match="a mediation.*not of kind ordinal"):
+            function(level)
+    with pytest.raises(TypeError, match="correlations.*not Estimates"):
+        m.triangle(m.mean("load", people, design=design))
+    with pytest.raises(TypeError, match="compare takes fits.*not str"):
+        m.compare(level, "x")
