@@ -1,15 +1,17 @@
 """Intervals of agreement: how often they hold the truth, and seconds beside the package krippendorff.
 
-    python benchmarks/agreement.py [--what coverage speed] [--samples 2000] [--intervals jackknife bca percentile]
-                                   [--peer PYTHON] [--to benchmarks/coverage_agreement.csv]
+    python benchmarks/agreement.py [--what coverage speed] [--samples 2000] [--settings NAME ...]
+                                   [--intervals jackknife bca percentile] [--peer PYTHON]
+                                   [--to benchmarks/coverage_agreement.csv]
 
 Coverage: coders see the true code of a unit with a given chance, and otherwise draw one by the distribution of codes;
 in settings with clusters the true code of the answers of one interview hangs together, and so does what is hard. The
 truth is the coefficient of two million units. PYTHON is an interpreter with numpy and krippendorff: it resamples whole
-units and calls the package for each, in the same run.
+units and calls the package for each, in the same run; one thread for both.
 """
 
 import argparse
+import os
 import subprocess
 import sys
 import time
@@ -19,6 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from kzsurvey.coding.agreement import agreement
 from kzsurvey.coding.coefficients import STATISTICS, estimate
@@ -52,8 +55,8 @@ SETTINGS = (
     Setting("3 coders, 5 ordered codes", 3, (0.1, 0.2, 0.3, 0.2, 0.2), 0.8, 0.0, "ordinal"),
     Setting("3 coders, 5 numbers", 3, (0.1, 0.2, 0.3, 0.2, 0.2), 0.8, 0.0, "interval"),
     Setting("3 coders, 30 %, interviews of 4 answers", 3, (0.7, 0.3), 0.85, 0.0, "nominal", True),
+    Setting("3 coders, 5 %, alpha .81", 3, (0.95, 0.05), 0.9),
 )
-RARE = (Setting("3 coders, 5 %, alpha .81", 3, (0.95, 0.05), 0.9),)
 
 
 def codings(setting: Setting, units: int, rng: np.random.Generator) -> np.ndarray:
@@ -101,7 +104,7 @@ def coverage(settings: tuple[Setting, ...], intervals: list[str], samples: int, 
 
 
 def held(drawn: list[np.ndarray], setting: Setting, coefficient: str, kind: str, true: float) -> dict:
-    """Shares of intervals that hold the truth, lie above or below it, and of samples without an estimate."""
+    """Shares of intervals that hold the truth, lie above or below it, and of samples without an interval."""
     ends = []
     for number, sample in enumerate(drawn):
         table = pd.DataFrame(sample).astype("Int64").mask(sample < 0)
@@ -113,7 +116,7 @@ def held(drawn: list[np.ndarray], setting: Setting, coefficient: str, kind: str,
         )  # fmt: skip
         ends.append(found.loc[0, ["conf_low", "conf_high", "estimate"]].tolist())
     low, high, found = np.array(ends, dtype=float).T
-    defined = ~np.isnan(found)
+    defined = ~np.isnan(found + low)
     share = float(((low <= true) & (true <= high))[defined].mean())
     return {
         "coverage": share,
@@ -182,7 +185,13 @@ def beside(peer: str, arrays: np.ndarray, folder: Path, values: np.ndarray, draw
     """Seconds of the peer for 1000 resamples, from fewer; the largest difference of estimates."""
     path = folder / "agreement_speed.npy"
     np.save(path, arrays)
-    done = subprocess.run([peer, "-c", PEER, path, str(draws), "1"], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [peer, "-c", PEER, path, str(draws), "1"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
+    )
     path.unlink()
     seconds, *theirs = map(float, done.stdout.split())
     return {"peer": seconds * 1001 / (draws + 1), "differs": float(np.abs(np.array(theirs) - values).max())}
@@ -193,13 +202,16 @@ def main() -> None:
     parser.add_argument("--what", nargs="+", default=["coverage", "speed"], choices=["coverage", "speed"])
     parser.add_argument("--samples", type=int, default=2000)
     parser.add_argument("--intervals", nargs="+", default=["jackknife"])
+    parser.add_argument("--settings", nargs="+", help="names of settings; all where not given")
     parser.add_argument("--peer", default=sys.executable)
     parser.add_argument("--to", type=Path)
     asked = parser.parse_args()
     if "speed" in asked.what:
-        print(speed(asked.peer, Path(__file__).parent).round(6).to_string())
+        with threadpool_limits(1):
+            print(speed(asked.peer, Path(__file__).parent).round(6).to_string())
     if "coverage" in asked.what:
-        table = coverage(SETTINGS + RARE, asked.intervals, asked.samples)
+        wanted = tuple(each for each in SETTINGS if not asked.settings or each.name in asked.settings)
+        table = coverage(wanted, asked.intervals, asked.samples)
         table = table.assign(numpy=version("numpy"))
         print(table.round(3).to_string())
         if asked.to:

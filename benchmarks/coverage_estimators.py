@@ -192,10 +192,10 @@ def effect_sizes(table: pd.DataFrame, design: m.Design) -> Found:
     to = Collected()
     words = table.astype({"rating": str, "group": str})
     tests = {
-        "t test": lambda: m.t_test("y", "half", table, design=design),
-        "one-way": lambda: m.one_way("y", "group", table, design=design),
-        "rank test": lambda: m.rank_test("rating", "half", table, design=design),
-        "chi-square": lambda: m.chi_square("rating", "group", words, design=design),
+        "t test": lambda: m.t_test("y", table, by="half", design=design),
+        "one-way": lambda: m.one_way("y", table, by="group", design=design),
+        "rank test": lambda: m.rank_test("rating", table, by="half", design=design),
+        "chi-square": lambda: m.chi_square("rating", words, by="group", design=design),
     }
     for name, test in tests.items():
         work = lambda test=test: test().effects.set_index("effect")  # noqa: E731

@@ -85,7 +85,7 @@ def quantile_case(case: Case) -> Checked:
 
 
 def t_case(case: Case) -> Checked:
-    found = m.t_test("api00", "comp.imp", case.table, design=api_design(case))
+    found = m.t_test("api00", case.table, by="comp.imp", design=api_design(case))
     yield "t", found.statistic, case.result["t"], EXACT
     yield "df", found.df, case.result["df"], EXACT
     yield "p_value", found.p_value, case.result["p"], 1e-7
@@ -95,7 +95,7 @@ def t_case(case: Case) -> Checked:
 
 
 def rank_case(case: Case) -> Checked:
-    found = m.rank_test("api00", "comp.imp", case.table, design=api_design(case), ties="rows")
+    found = m.rank_test("api00", case.table, by="comp.imp", design=api_design(case), ties="rows")
     yield "t", found.statistic, case.result["t"], EXACT
     yield "df", found.df, case.result["df"], EXACT
     yield "p_value", found.p_value, case.result["p"], 1e-7
@@ -103,7 +103,7 @@ def rank_case(case: Case) -> Checked:
 
 
 def rank_of_several_case(case: Case) -> Checked:
-    found = m.rank_test("api00", "stype", case.table, design=api_design(case), ties="rows")
+    found = m.rank_test("api00", case.table, by="stype", design=api_design(case), ties="rows")
     yield "chi2", found.df * found.statistic, case.result["df"], EXACT  # the file has it and df the other way round
     yield "df", found.df, case.result["stat"], EXACT
     yield "p_value", found.p_value, case.result["p"], 1e-7
@@ -112,11 +112,11 @@ def rank_of_several_case(case: Case) -> Checked:
 def chi_case(case: Case) -> Checked:
     table, result = case.table.rename(columns={"sch.wide": "sch_wide"}), case.result
     tests = {
-        name: m.chi_square("sch_wide", "stype", table, design=api_design(case), statistic=name)
+        name: m.chi_square("sch_wide", table, by="stype", design=api_design(case), statistic=name)
         for name in ("F", "chisq", "wald")
     }
     yield "F", tests["F"].statistic, result["F"], EXACT
-    yield "df", [tests["F"].df, tests["F"].df_error], result["F_df"], EXACT
+    yield "df", [tests["F"].df, tests["F"].df_below], result["F_df"], EXACT
     yield "p_value", tests["F"].p_value, result["F_p"], 1e-7
     phi = tests["chisq"].effects.set_index("effect")["estimate"]["phi"]
     yield "X2", tests["chisq"].n * phi**2, result["X2"], EXACT
@@ -128,9 +128,9 @@ def chi_case(case: Case) -> Checked:
 def nhanes_chi_case(case: Case) -> Checked:
     design = m.make_design(case.table, weight="WTMEC2YR", strata="SDMVSTRA", clusters="SDMVPSU", nested=True)
     table = case.table[["HI_CHOL", "race"]].astype("category")
-    found = m.chi_square("HI_CHOL", "race", table, design=design)
+    found = m.chi_square("HI_CHOL", table, by="race", design=design)
     yield "F", found.statistic, case.result["F"], EXACT
-    yield "df", [found.df, found.df_error], case.result["df"], EXACT
+    yield "df", [found.df, found.df_below], case.result["df"], EXACT
     yield "p_value", found.p_value, case.result["p"], 1e-7
 
 

@@ -4,9 +4,26 @@ Rules are the first of three sources. Human codings and the suggestions of a mod
 ``person`` and ``model``: they need another reader, not another table.
 """
 
+from kzsurvey.coding.agreement import COEFFICIENTS, agreement, confusion, confusion_matrix
 from kzsurvey.coding.examples import example_faults
 from kzsurvey.coding.mentions import code, code_texts
 from kzsurvey.coding.rules import Found, Rule, Rules, compile_rules
 from kzsurvey.coding.text import Folded, fold
+from kzsurvey.coding.unitising import unitising_alpha
 
-__all__ = ["Folded", "Found", "Rule", "Rules", "code", "code_texts", "compile_rules", "example_faults", "fold"]
+__all__ = [
+    "COEFFICIENTS",
+    "Folded",
+    "Found",
+    "Rule",
+    "Rules",
+    "agreement",
+    "code",
+    "code_texts",
+    "compile_rules",
+    "confusion",
+    "confusion_matrix",
+    "example_faults",
+    "fold",
+    "unitising_alpha",
+]

@@ -13,8 +13,9 @@ import pandas as pd
 
 from kzsurvey.coding.coefficients import STATISTICS, Panel, Statistic, counts, ratio
 from kzsurvey.coding.distances import NUMBER_LEVELS, Weights, code_panel, make_panel
-from kzsurvey.coding.ratings import Ratings, read_ratings
-from kzsurvey.coding.resampling import INTERVALS, Drawn, Spread, gwet_error, no_disagreement, spread
+from kzsurvey.coding.ratings import TABLE, Ratings, read_ratings
+from kzsurvey.coding.resampling import INTERVALS, WHOLE, Drawn, Spread, gwet_error, no_disagreement, spread
+from kzsurvey.errors import CodingError, Fault, fail_if
 
 SEED = 20201
 COEFFICIENTS = {
@@ -105,7 +106,8 @@ def agreement(
     -------
     DataFrame, one row per coefficient (and code, pair, coder, value of ``over``)
         coefficient, estimate, std_error, conf_low, conf_high, gwet_error (of some coefficients, without clusters),
-        units (coded by two at least), coders, pairs (of codings of the same unit), note.
+        units (coded by two at least), coders, pairs (of codings of the same unit), note. The level, the kind of
+        interval and its seed are in ``attrs``.
 
     Raises
     ------
@@ -143,18 +145,22 @@ def agreement(
     2    c     0.458
     """
     drawn = Drawn(interval, resamples, seed, confidence)
-    _check_options(by, drawn)
+    _check_options(by, level, weights, drawn)
     ratings = read_ratings(
         codings, unit=unit, coder=coder, code=code, codes=codes, several=several, clusters=clusters, over=over
     )
     names = _names(coefficients, ratings, level, by)
     tables = [_table(part, names, drawn) for part in _parts(ratings, by, level, weights)]
-    return pd.DataFrame([row for rows in tables for row in rows])
+    result = pd.DataFrame([row for rows in tables for row in rows])
+    result.attrs = {"level": level, **drawn._asdict()}
+    return result
 
 
-def _check_options(by: str | None, drawn: Drawn) -> None:
+def _check_options(by: str | None, level: str, weights: Weights, drawn: Drawn) -> None:
     if by not in SPLITS:
         raise ValueError(f"by={by!r}: allowed are {', '.join(map(repr, SPLITS))}")
+    if by == "code" and (level != "nominal" or weights is not None):
+        raise ValueError("by='code' looks at each code as given or not: level and weights have no part in it")
     if drawn.interval not in INTERVALS:
         raise ValueError(f"interval={drawn.interval!r}: allowed are {', '.join(INTERVALS)}")
     if not 0 < drawn.confidence < 1 or drawn.resamples < 1:
@@ -177,6 +183,8 @@ def _names(asked: Sequence[str] | str | None, ratings: Ratings, level: str, by: 
 
 def _parts(ratings: Ratings, by: str | None, level: str, weights: Weights) -> Iterator[Part]:
     """What rows are about: all units, or those of each group; then codes, pairs or coders within."""
+    empty = by == "code" and not ratings.codes
+    fail_if([Fault(TABLE, "no code in any coding", "codes, or codes=[...]")] * empty, CodingError)
     panel = code_panel(ratings) if by == "code" else make_panel(ratings, level, weights)
     whole = Part(
         [{"code": code} for code in ratings.codes] if by == "code" else [{}],
@@ -321,9 +329,9 @@ def _bounded(each: Spread, statistic: Statistic, panel: Panel, name: str, cluste
     """Ends within what a coefficient can be, and a lower end where nothing disagreed."""
     if clusters < 2:
         return each
-    low = no_disagreement(each, _dissent(name, statistic, panel), clusters, drawn.confidence)
+    each = no_disagreement(each, _dissent(name, statistic, panel), clusters, drawn.confidence)
     least = 0.0 if name in ("percent", "percent_pairs", "holsti") else -1.0
-    return each._replace(low=np.maximum(low, least), high=np.minimum(each.high, 1.0))
+    return each._replace(low=np.maximum(each.low, least), high=np.minimum(each.high, 1.0))
 
 
 def _dissent(name: str, statistic: Statistic, panel: Panel) -> np.ndarray:
@@ -351,20 +359,24 @@ def _row(
     if each is not None:
         columns = (each.estimate, each.std_error, each.low, each.high, gwet)
         found = dict(zip(NUMBERS, (float(column[layer]) for column in columns), strict=True))
-        notes += _remarks(name, found["estimate"], int(each.undefined[layer]), part.panel, basis)
+        notes += _remarks(name, found, int(each.undefined[layer]), part.panel, basis)
         numbers = numbers if np.isnan(found["estimate"]) else found
     notes += basis.remarks[layer]
     about = {"units": basis.units, "coders": basis.coders, "pairs": basis.pairs, "note": "; ".join(notes)}
     return {**part.labels[layer], "coefficient": name, **numbers, **about}
 
 
-def _remarks(name: str, estimate: float, undefined: int, panel: Panel, basis: Basis) -> Iterator[str]:
+def _remarks(name: str, found: dict, undefined: int, panel: Panel, basis: Basis) -> Iterator[str]:
     """What a reader must know of one number."""
-    if np.isnan(estimate):
+    if np.isnan(found["estimate"]):
         yield "not defined: every coding is the same, so that no disagreement could be expected"
-    elif estimate > 1 - 1e-12:
+    elif found["estimate"] > WHOLE:
         yield "no disagreement seen: the lower end is where so little would still be likely"
-    if undefined:
+    elif undefined and np.isnan(found["conf_low"]):
+        yield "all hangs on one unit or cluster, without which it is not defined: no interval"
+    elif np.isnan(found["conf_low"]) and basis.clusters > 1:
+        yield "all units are alike: no interval"
+    elif undefined:
         yield f"not defined in {undefined} resamples, which are left out"
     if basis.clusters < 2:
         yield "one cluster: no interval"

@@ -33,10 +33,11 @@ def make_panel(ratings: Ratings, level: str, weights: Weights) -> Panel:
     fail_if(_level_faults(ratings, level), CodingError)
     sets = [value if isinstance(value, frozenset) else frozenset([value]) for value in ratings.distinct]
     decisions = np.maximum([len(value) for value in sets], 1).astype(float)
-    shared = _shared(sets) if ratings.several else np.eye(len(sets))
+    same = np.eye(len(sets))
+    shared = _shared(sets) if ratings.several else same
     scores = np.array(ratings.distinct, dtype=float) if level == "interval" else np.empty(0)
     distance = np.empty((0, 0)) if level == "interval" else LEVELS[level](ratings.distinct, sets)
-    agreement = _agreement(ratings, sets, weights)
+    agreement = same if weights is None else _agreement(ratings, sets, weights)
     return Panel(ratings.numbers[None], agreement, distance, level, shared, np.append(decisions, 0.0), scores)
 
 
@@ -71,15 +72,15 @@ def _number_faults(values: Sequence, level: str) -> list[Fault]:
     other = [value for value in values if not isinstance(value, (int, float, np.number)) or isinstance(value, bool)]
     if other:
         return [Fault(TABLE, f"level={level!r} with the code {other[0]!r}", "codes that are numbers")]
-    if level == "ratio" and min(values) < 0:
+    if not np.isfinite(np.array(values, dtype=float)).all():
+        return [Fault(TABLE, f"level={level!r} with an infinite code", "finite numbers")]
+    if level == "ratio" and min(values, default=0) < 0:
         return [Fault(TABLE, f"level='ratio' with the code {min(values)}", "numbers from 0 upward")]
     return []
 
 
 def _agreement(ratings: Ratings, sets: list[frozenset], weights: Weights) -> np.ndarray:
     """Credit for a pair of values: 1 where they are the same."""
-    if weights is None:
-        return np.eye(len(sets))
     if isinstance(weights, str):
         return _named_weights(ratings, sets, weights)
     return _own_weights(ratings, weights)

@@ -47,10 +47,6 @@ class Ratings(NamedTuple):
         """Whether values are sets of codes."""
         return any(isinstance(value, frozenset) for value in self.distinct)
 
-    def of(self, rows: np.ndarray) -> "Ratings":
-        """Some of the units."""
-        return self._replace(numbers=self.numbers[rows], clusters=self.clusters[rows])
-
 
 def read_ratings(
     codings: pd.DataFrame,
@@ -224,6 +220,8 @@ def _numbered(frame: pd.DataFrame, codes: Sequence | None, several: bool) -> tup
     said = set().union(*seen) if several else set(seen)
     listed = list(codes) if codes is not None else order.get("codes")
     allowed = _sorted(said) if listed is None else listed
+    twice = [code for place, code in enumerate(allowed) if code in allowed[:place]]
+    fail_if((Fault("codes", f"{code!r} twice", "every code once") for code in twice), CodingError)
     fail_if(_unknown(said, allowed, cells[~blank], several), CodingError)
     known = listed is not None and (codes is not None or order["ordered"])
     values = sorted(seen, key=lambda value: (len(value), sorted(map(str, value)))) if several else allowed
@@ -256,8 +254,13 @@ def _as_set(cell: object, blank: bool) -> frozenset | None:
 
 def _sorted(codes: Iterable) -> list:
     """Codes in the order of numbers, or of text where not all are numbers."""
-    codes = list(codes)
+    codes = [_whole(code) for code in codes]
     return sorted(codes) if _numeric(codes) else sorted(codes, key=str)
+
+
+def _whole(code: object) -> object:
+    """3 for 3.0: a column of whole numbers with gaps is one of floats."""
+    return int(code) if isinstance(code, float) and code.is_integer() else code
 
 
 def _numeric(codes: Iterable) -> bool:

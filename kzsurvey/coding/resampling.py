@@ -8,12 +8,14 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import ndtr, ndtri
-from scipy.stats import t as student
+from scipy.special import ndtr, ndtri, stdtrit
 
 from kzsurvey.coding.coefficients import Formula, Statistic, estimate
 
 STEP = 1e-30  # of complex differentiation: exact, for nothing is subtracted
+SMALL = 1e-10
+BLOCK = 50  # resamples at a time, so that what is drawn stays in the cache of the processor
+WHOLE = 1 - 1e-12  # agreement without a disagreement, up to rounding
 POWER = 1 / 3  # (1 - estimate)^(1/3) is nearly symmetric, from a few disagreements to agreement by chance
 
 
@@ -39,7 +41,7 @@ class Spread(NamedTuple):
     Attributes
     ----------
     estimate, std_error, low, high : (layers,) arrays
-    undefined : (layers,) array, draws in which the coefficient was not defined
+    undefined : (layers,) array, draws in which the coefficient was not defined, or clusters without which it is not
     """
 
     estimate: np.ndarray
@@ -95,7 +97,7 @@ def _draws(parts: dict[str, np.ndarray], drawn: Drawn) -> dict[str, np.ndarray]:
     """Sums (layers, draws, p) of resampled clusters: one product of weights and summands for all coefficients."""
     size = next(iter(parts.values())).shape[1]
     wide = np.concatenate([part.transpose(1, 0, 2).reshape(size, -1) for part in parts.values()], axis=1)
-    sums = draw_weights(size, drawn.resamples, drawn.seed) @ wide
+    sums = _weights(size, drawn) @ np.ascontiguousarray(wide)
     ends = np.cumsum([part.shape[0] * part.shape[2] for part in parts.values()])[:-1]
     pieces = zip(parts.items(), np.split(sums, ends, axis=1), strict=True)
     return {
@@ -104,11 +106,14 @@ def _draws(parts: dict[str, np.ndarray], drawn: Drawn) -> dict[str, np.ndarray]:
     }
 
 
-def draw_weights(size: int, resamples: int, seed: int) -> np.ndarray:
+def _weights(size: int, drawn: Drawn) -> np.ndarray:
     """(resamples, size) array: how often each cluster is drawn, with replacement."""
-    chosen = np.random.default_rng(seed).integers(0, size, (resamples, size), dtype=np.int32)
-    chosen += np.arange(0, resamples * size, size, dtype=np.int32)[:, None]
-    return np.bincount(chosen.ravel(), minlength=resamples * size).reshape(resamples, size).astype(float)
+    rng, weights = np.random.default_rng(drawn.seed), np.empty((drawn.resamples, size))
+    for start in range(0, drawn.resamples, BLOCK):
+        rows = range(start, min(start + BLOCK, drawn.resamples))
+        for row, chosen in zip(rows, rng.integers(0, size, (len(rows), size), dtype=np.int32), strict=True):
+            weights[row] = np.bincount(chosen, minlength=size)
+    return weights
 
 
 def _spread(sums: Sums, drawn: Drawn) -> Spread:
@@ -118,8 +123,10 @@ def _spread(sums: Sums, drawn: Drawn) -> Spread:
     inflation = clusters / (clusters - 1) if clusters > 1 else np.nan
     std_error = np.sqrt(inflation * (influence**2).sum(axis=1))
     low, high, undefined = INTERVALS[drawn.interval](sums, found, influence, drawn)
-    if clusters < 2:
-        low, high = np.full((2, len(found)), np.nan)
+    alike = (
+        (std_error < SMALL) | (high - low < SMALL) | (clusters < 2)
+    )  # nothing varies, so that nothing is known of the error
+    low, high = np.where(alike, np.nan, low), np.where(alike, np.nan, high)
     return Spread(found, std_error, low, high, undefined)
 
 
@@ -160,22 +167,21 @@ def gwet_error(statistic: Statistic) -> np.ndarray:
 def _leave_one_out(sums: Sums, found: np.ndarray, influence: np.ndarray, drawn: Drawn) -> tuple[np.ndarray, ...]:
     """Jackknife t interval of (1 - estimate)^(1/3), carried back.
 
-    Where the coefficient is not defined without a cluster, its influence stands for the difference that it makes.
+    Where the coefficient is not defined without one of the clusters, all hangs on that one: there is no interval.
     """
     clusters = sums.parts.shape[1]
     without = estimate(sums.formula, sums.total[:, None, :] - sums.parts)
-    undefined = np.isnan(without)
-    shift = np.where(undefined, -influence, without - found[:, None])
-    shift = shift - shift.mean(axis=1, keepdims=True)
+    undefined = np.isnan(without).sum(axis=1) * (found < WHOLE)
+    shift = without - without.mean(axis=1, keepdims=True)
     error = np.sqrt((clusters - 1) / clusters * (shift**2).sum(axis=1))
-    reach = student.ppf((1 + drawn.confidence) / 2, max(clusters - 1, 1)) * error
+    reach = stdtrit(max(clusters - 1, 1), (1 + drawn.confidence) / 2) * error
     left = np.maximum(1 - found, 0)
     root = left**POWER
     with np.errstate(divide="ignore", invalid="ignore"):
         half = reach * POWER * left ** (POWER - 1)
     low = 1 - (root + half) ** (1 / POWER)
     high = 1 - np.maximum(root - half, 0) ** (1 / POWER)
-    return low, high, np.zeros(len(found), dtype=int)
+    return low, high, undefined
 
 
 def _percentile(sums: Sums, found: np.ndarray, influence: np.ndarray, drawn: Drawn) -> tuple[np.ndarray, ...]:
@@ -209,15 +215,19 @@ def _quantiles(values: np.ndarray, tails: np.ndarray) -> tuple[np.ndarray, np.nd
     return found[:, 0], found[:, 1]
 
 
-def no_disagreement(found: Spread, sums_of: np.ndarray, clusters: int, confidence: float) -> np.ndarray:
-    """Lower end where nothing disagreed, of which resampling knows nothing.
+def no_disagreement(found: Spread, loss: np.ndarray, clusters: int, confidence: float) -> Spread:
+    """The interval up to 1 where nothing disagreed, of which resampling knows nothing.
 
     Parameters
     ----------
     found : Spread, of one coefficient
-    sums_of : (layers,) array, what one dissent in every cluster would take from the coefficient
+    loss : (layers,) array, what one dissent in every cluster would take from the coefficient
     clusters : int
     confidence : float
+
+    Returns
+    -------
+    Spread
 
     Notes
     -----
@@ -225,7 +235,8 @@ def no_disagreement(found: Spread, sums_of: np.ndarray, clusters: int, confidenc
     allows (the rule of three, two-sided).
     """
     most = -np.log((1 - confidence) / 2) / clusters
-    return np.where(found.estimate > 1 - 1e-12, np.maximum(1 - most * sums_of, -1.0), found.low)
+    whole = found.estimate > WHOLE
+    return found._replace(low=np.where(whole, 1 - most * loss, found.low), high=np.where(whole, 1.0, found.high))
 
 
 RESAMPLED = ("percentile", "bca")

@@ -13,7 +13,7 @@ import pandas as pd
 from kzsurvey.coding.agreement import NUMBERS, SEED
 from kzsurvey.coding.coefficients import Statistic, ratio
 from kzsurvey.coding.ratings import SHOWN
-from kzsurvey.coding.resampling import Drawn, Spread, spread
+from kzsurvey.coding.resampling import WHOLE, Drawn, Spread, spread
 from kzsurvey.errors import CodingError, Fault, fail_if
 
 TABLE = "spans"
@@ -91,10 +91,12 @@ def unitising_alpha(
     2    cu_alpha       NaN      1
     3    ku_alpha       NaN      1
     """
-    _check(spans, lengths)
+    lengths = dict(lengths.items())
+    clusters = None if clusters is None else dict(clusters.items())
+    _check(spans, lengths, clusters)
     coders = sorted(spans["coder"].unique().tolist(), key=str)
     drawn = Drawn(interval, resamples, seed, confidence)
-    texts, labels = _texts(spans, list(lengths), lengths, coders, read_by_all)
+    texts, labels = _texts(spans, lengths, coders, read_by_all)
     kept = {unit: marked for unit, marked in texts.items() if len(marked) > 1}
     if not kept:
         return pd.DataFrame([_row(name, "", None, 0, 0, 0, ["no text was read by two coders"]) for name in FAMILY])
@@ -104,37 +106,55 @@ def unitising_alpha(
     pairs = sum(len(marked) * (len(marked) - 1) // 2 for marked in kept.values())
     count = len(set().union(*(marked.keys() for marked in kept.values())))
     remarks = _remarks(labels, len(lengths) - len(kept), len(np.unique(owners)))
-    return pd.DataFrame([_row(*name, each, len(kept), count, pairs, remarks) for name, each in found.items()])
+    result = pd.DataFrame([_row(*name, each, len(kept), count, pairs, remarks) for name, each in found.items()])
+    result.attrs = drawn._asdict()
+    return result
 
 
-def _check(spans: pd.DataFrame, lengths: Mapping | pd.Series) -> None:
+def _check(spans: pd.DataFrame, lengths: dict, clusters: dict | None) -> None:
     """All faults of spans at once."""
     absent = [name for name in COLUMNS if name not in spans]
     columns = ", ".join(map(str, spans.columns))
     fail_if((Fault(TABLE, f"no column {name!r}", columns, column=name) for name in absent), CodingError)
-    faults = []
+    marks = spans[spans["start"].notna() | spans["end"].notna()]
+    faults = [
+        Fault(TABLE, f"{count} {what}", f"a {name} in every row", column=name)
+        for name, rows, what in (("unit", spans, "rows"), ("coder", spans, "rows"), ("code", marks, "spans"))
+        if (count := int(rows[name].isna().sum()))
+    ]
     if spans["coder"].nunique() < 2:
         faults.append(Fault(TABLE, f"{spans['coder'].nunique()} coder", "at least two coders of the same texts"))
-    unknown = [unit for unit in spans["unit"].unique() if unit not in lengths]
+    unknown = [unit for unit in spans["unit"].dropna().unique() if unit not in lengths]
     faults += [Fault(TABLE, f"text {unit!r}", "texts whose length is given", column="unit") for unit in unknown[:SHOWN]]
-    marks = spans[spans["start"].notna() & spans["unit"].map(lambda unit: unit in lengths)]
-    size = marks["unit"].map(lambda unit: lengths[unit])
-    wrong = ~((marks["start"] >= 0) & (marks["start"] < marks["end"]) & (marks["end"] <= size))
-    for row, length in zip(marks[wrong].itertuples(), size[wrong], strict=True):
-        found = f"a span from {row.start} to {row.end} in text {row.unit!r} by {row.coder}"
-        faults.append(Fault(TABLE, found, f"0 <= start < end <= {length}", hint="offsets count characters"))
-    blank = int(marks["code"].isna().sum())
-    faults += [Fault(TABLE, f"{blank} spans without a code", "a code for every span", column="code")] * (blank > 0)
-    fail_if(faults, CodingError)
+    ungrouped = [] if clusters is None else [unit for unit in lengths if unit not in clusters]
+    faults += [Fault("clusters", f"no entry for text {unit!r}", "one per text") for unit in ungrouped[:SHOWN]]
+    fail_if([*faults, *_misplaced(marks, lengths)], CodingError)
 
 
-def _texts(spans: pd.DataFrame, units: list, lengths: Mapping, coders: list, everybody: bool) -> tuple[dict, list]:
+def _misplaced(marks: pd.DataFrame, lengths: dict) -> list[Fault]:
+    """Spans that do not lie in their text."""
+    known = marks[marks["unit"].map(lambda unit: unit in lengths).astype(bool)]
+    size = known["unit"].map(lengths)
+    start, end = (pd.to_numeric(known[name], errors="coerce") for name in ("start", "end"))
+    sound = (start >= 0) & (start < end) & (end <= size) & (start % 1 == 0) & (end % 1 == 0)
+    return [
+        Fault(
+            TABLE,
+            f"a span from {row.start} to {row.end} in text {row.unit!r} by {row.coder}",
+            f"whole numbers, 0 <= start < end <= {length}",
+            hint="offsets count characters",
+        )
+        for row, length in zip(known[~sound].itertuples(), size[~sound], strict=True)
+    ]
+
+
+def _texts(spans: pd.DataFrame, lengths: dict, coders: list, everybody: bool) -> tuple[dict, list]:
     """Every text's partitions by coder, and the values: gap, then sets of codes in order."""
     rows = {key: group for key, group in spans.groupby(["unit", "coder"], sort=False)}
     pieces = {}
-    for unit in units:
+    for unit, length in lengths.items():
         readers = [coder for coder in coders if everybody or (unit, coder) in rows]
-        pieces[unit] = {coder: _pieces(rows.get((unit, coder)), int(lengths[unit])) for coder in readers}
+        pieces[unit] = {coder: _pieces(rows.get((unit, coder)), int(length)) for coder in readers}
     sets = {value for by in pieces.values() for _, values in by.values() for value in values if value}
     labels = [frozenset(), *sorted(sets, key=lambda value: (len(value), sorted(map(str, value))))]
     number = {value: place for place, value in enumerate(labels)}
@@ -151,7 +171,7 @@ def _pieces(rows: pd.DataFrame | None, length: int) -> tuple[np.ndarray, list[fr
     if rows is None or rows["start"].isna().all():
         return np.array([0, length]), [frozenset()] * (length > 0) or [frozenset()]
     rows = rows[rows["start"].notna()]
-    start, end = (rows[name].to_numpy(dtype=np.int64) for name in ("start", "end"))
+    start, end = (pd.to_numeric(rows[name]).to_numpy(dtype=np.int64) for name in ("start", "end"))
     codes = rows["code"].tolist()
     cuts = np.unique(np.concatenate([[0, length], start, end]))
     holds = (start <= cuts[:-1, None]) & (cuts[1:, None] <= end)
@@ -237,7 +257,7 @@ def _row(name: str, code: str, each: Spread | None, units: int, coders: int, pai
     if each is not None and not np.isnan(each.estimate[0]):
         ends = (each.estimate, each.std_error, np.maximum(each.low, -1), np.minimum(each.high, 1))
         numbers = {key: float(value[0]) for key, value in zip(NUMBERS[:4], ends, strict=True)}
-        if each.estimate[0] > 1 - 1e-12:
+        if each.estimate[0] > WHOLE:
             notes.insert(0, "no disagreement seen: no interval")
             numbers |= {"conf_low": np.nan, "conf_high": np.nan}
     elif each is not None:

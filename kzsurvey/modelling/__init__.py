@@ -24,6 +24,7 @@ from kzsurvey.modelling.claims import (
     model_variables,
     route,
 )
+from kzsurvey.modelling.coded_regression import coded_regression
 from kzsurvey.modelling.comparing import Comparison, LikelihoodRatio, compare, likelihood_ratio_test
 from kzsurvey.modelling.comparisons import Test, chi_square, one_way, rank_test, t_test
 from kzsurvey.modelling.correlated_errors import MediationSensitivity, mediation_sensitivity
@@ -41,6 +42,7 @@ from kzsurvey.modelling.estimates import (
     variances,
 )
 from kzsurvey.modelling.families import FAMILIES, Family, statsmodels_family
+from kzsurvey.modelling.human_samples import RecallStop, draw_sample, recall_stop
 from kzsurvey.modelling.items import ItemAnalysis, item_analysis, sample_table
 from kzsurvey.modelling.margins import marginal_effects, predictions
 from kzsurvey.modelling.measures import Reliability, measures, reliabilities, reliability, score
@@ -57,6 +59,7 @@ from kzsurvey.modelling.organisations import (
     within_agreement,
 )
 from kzsurvey.modelling.overviews import Scales, correlated, group_tests, sample_overview, scale_tables
+from kzsurvey.modelling.prevalence import answers_to_code, prevalence
 from kzsurvey.modelling.quantiles import quantile, weighted_quantile
 from kzsurvey.modelling.regression import fit_regression, regress, wald_test
 from kzsurvey.modelling.replication import balanced, bootstrap, hadamard_matrix, jackknife
@@ -92,6 +95,7 @@ __all__ = [
     "MediationSensitivity",
     "Moderation",
     "OrdinalRegression",
+    "RecallStop",
     "Reliability",
     "Replicates",
     "Scales",
@@ -99,6 +103,7 @@ __all__ = [
     "adjusted_estimates",
     "along_moderator",
     "analyse",
+    "answers_to_code",
     "average_effects",
     "balanced",
     "benjamini_hochberg",
@@ -108,6 +113,7 @@ __all__ = [
     "centred_by_group",
     "chi_square",
     "claimed_term",
+    "coded_regression",
     "compare",
     "confounding_bounds",
     "contrast",
@@ -118,6 +124,7 @@ __all__ = [
     "degrees_of_freedom",
     "differences",
     "domain",
+    "draw_sample",
     "e_value",
     "e_value_of",
     "equations",
@@ -154,12 +161,14 @@ __all__ = [
     "partial_r2",
     "poststratify",
     "predictions",
+    "prevalence",
     "proportion",
     "proportional_odds_test",
     "quantile",
     "rake",
     "rank_test",
     "ratio",
+    "recall_stop",
     "regress",
     "reliabilities",
     "reliability",

@@ -15,7 +15,7 @@ from scipy.linalg import pinvh, qr
 from scipy.sparse import csr_array
 
 from kzsurvey.errors import DesignError, Fault, fail_if
-from kzsurvey.modelling.design import Calibration, Design, make_design
+from kzsurvey.modelling.design import Calibration, Design, check_rows, make_design
 
 _RANK = 1e-9  # a calibration variable this close to a combination of the others adds nothing
 _SPARSE = 1  # combinations of values per row up to which raking runs over combinations, beyond it over rows

@@ -186,7 +186,7 @@ def route(fit: Fit, term: str = "") -> list[str]:
     ...               design=make_design(weight=np.ones(12))))
     ['vacancies', 'load', 'leave']
     """
-    *mediators, outcome = fit.extra["equations"]
+    *mediators, outcome = _mediated(fit, "route")
     named = [one for one in mediators if term.endswith(f"[{one}]")]
     return [str(fit.summary["treatment"]), *(named or mediators), outcome]
 
@@ -238,8 +238,8 @@ def mediation_paths(fit: Fit) -> pd.DataFrame:
     -------
     DataFrame, one row per arrow
         ``path`` (``a`` from the treatment to a mediator, ``b`` from a mediator to the outcome, ``c`` the direct
-        effect), ``source``, ``target``, ``estimate``, ``conf_low``, ``conf_high``, ``df``, ``p_value``, ``n``. A ``b``
-        that is more than one number (products with the mediator) is missing.
+        effect), ``source``, ``target``, ``estimate``, ``std_error``, ``conf_low``, ``conf_high``, ``df``, ``p_value``,
+        ``n``. A ``b`` that is more than one number (products with the mediator) is missing.
 
     Examples
     --------
@@ -254,7 +254,7 @@ def mediation_paths(fit: Fit) -> pd.DataFrame:
      {'path': 'b', 'source': 'load', 'target': 'leave', 'estimate': 1.99},
      {'path': 'c', 'source': 'vacancies', 'target': 'leave', 'estimate': -0.01}]
     """
-    *mediators, outcome = fit.extra["equations"]
+    *mediators, outcome = _mediated(fit, "mediation_paths")
     treatment, terms = str(fit.summary["treatment"]), fit.terms.set_index("term")
     several = len(mediators) > 1
     arrows = [
@@ -265,7 +265,7 @@ def mediation_paths(fit: Fit) -> pd.DataFrame:
     arrows.append(("c", "direct", treatment, outcome))
     found = terms.reindex([term for _, term, _, _ in arrows]).reset_index(drop=True)
     ends = pd.DataFrame(arrows, columns=["path", "term", "source", "target"]).drop(columns="term")
-    columns = ["estimate", "conf_low", "conf_high", "df", "p_value"]
+    columns = ["estimate", "std_error", "conf_low", "conf_high", "df", "p_value"]
     return pd.concat([ends, found[columns]], axis=1).assign(n=int(fit.summary["n"]))
 
 
@@ -281,7 +281,8 @@ def mediation_effects(fit: Fit) -> pd.DataFrame:
     DataFrame, one row per effect
         ``effect`` (``indirect``, ``direct``, ``total``, ``proportion_mediated``, ``index``, those ``_control`` and
         ``_treated`` only where they differ), ``of`` (a mediator, a value of a moderator; else empty), ``estimate``,
-        ``conf_low``, ``conf_high``, ``df``, ``p_value``, ``n``. Paths are left to :func:`mediation_paths`.
+        ``std_error``, ``conf_low``, ``conf_high``, ``df``, ``p_value``, ``n``. Paths are left to
+        :func:`mediation_paths`.
 
     Examples
     --------
@@ -294,6 +295,7 @@ def mediation_effects(fit: Fit) -> pd.DataFrame:
     >>> mediation_effects(fit)["effect"].tolist()
     ['indirect', 'direct', 'total', 'proportion_mediated']
     """
+    _mediated(fit, "mediation_effects")
     terms = fit.terms[~fit.terms["term"].str.fullmatch(r"[ab](\[.*\])?")]
     parts = [_EFFECT.fullmatch(term) for term in terms["term"]]
     main = dict(zip(terms["term"], terms["estimate"], strict=True))
@@ -304,7 +306,7 @@ def mediation_effects(fit: Fit) -> pd.DataFrame:
     named = terms.assign(
         effect=[re.sub(r"\[.*\]", "", term) for term in terms["term"]], of=[part["of"] or "" for part in parts]
     )
-    columns = ["effect", "of", "estimate", "conf_low", "conf_high", "df", "p_value", "n"]
+    columns = ["effect", "of", "estimate", "std_error", "conf_low", "conf_high", "df", "p_value", "n"]
     return named.loc[kept, columns].reset_index(drop=True)
 
 
@@ -382,6 +384,14 @@ def along_moderator(fit: Fit, analysis: pd.DataFrame, *, smallest: int = 5, leve
         return None
     plain = Moderation(variable, moderator, slopes, scale=str(slopes["scale"].iloc[0]), n=int(fit.extra["rows"].sum()))
     return _along(plain, fit, analysis, smallest, level)
+
+
+def _mediated(fit: Fit, function: str) -> dict[str, dict]:
+    """The equations of a mediation, mediators first."""
+    kind = getattr(fit, "kind", type(fit).__name__)
+    if kind != "mediation":
+        raise TypeError(f"{function} takes the fit of a mediation, not of kind {kind}")
+    return fit.extra["equations"]
 
 
 def _averages(fit: Fit, analysis: pd.DataFrame) -> pd.DataFrame:

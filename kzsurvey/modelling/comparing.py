@@ -95,6 +95,8 @@ def compare(*fits: Fit, names: Sequence[str] = (), digits: int = 3) -> Compariso
     >>> compare(small, large).tests[["smaller", "larger", "terms", "df"]].to_dict("records")
     [{'smaller': 'pay', 'larger': 'pay and load', 'terms': 'z', 'df': 1}]
     """
+    if strange := [type(fit).__name__ for fit in fits if not isinstance(fit, Fit)]:
+        raise TypeError(f"compare takes fits, with names=[...] to call them by, not {', '.join(strange)}")
     called = list(names) or _distinct([fit.model or fit.kind for fit in fits])
     if not fits or len(called) != len(fits) or len(set(called)) < len(called):
         found = f"{len(fits)} models with {len(set(called))} names"

@@ -14,7 +14,7 @@ import pandas as pd
 from scipy.special import chdtrc, expit, fdtrc, logit, ndtri
 
 from kzsurvey.errors import DesignError, Fault, fail_if
-from kzsurvey.modelling.design import Design, degrees_of_freedom
+from kzsurvey.modelling.design import Design, degrees_of_freedom, domain_rows
 from kzsurvey.modelling.estimates import Columns, chosen_columns, design_for, effective_df, group_codes, mean, smooth
 from kzsurvey.modelling.intervals import interval, length_interval, p_value
 from kzsurvey.modelling.measures import numbers_of
@@ -32,8 +32,8 @@ class Test:
     name : str, the test
     variable, by : str, what is compared, between which groups
     symbol : str, of the statistic: ``t``, ``F`` or ``chi2``
-    statistic, df, df_error, p_value : float
-        ``df_error`` are the degrees of freedom of the error under an F (missing for others).
+    statistic, df, df_below, p_value : float
+        ``df_below`` are the degrees of freedom of the error under an F (missing for others).
     effect_name : str
     effect, conf_low, conf_high : float
         The effect size and its design-based interval.
@@ -54,7 +54,7 @@ class Test:
     symbol: str
     statistic: float
     df: float
-    df_error: float
+    df_below: float
     p_value: float
     effect_name: str
     effect: float
@@ -78,7 +78,7 @@ class Test:
 
 
 _ROW = (
-    "name", "variable", "by", "symbol", "statistic", "df", "df_error", "p_value",
+    "name", "variable", "by", "symbol", "statistic", "df", "df_below", "p_value",
     "effect_name", "effect", "conf_low", "conf_high", "n", "n_dropped",
 )  # fmt: skip
 
@@ -106,9 +106,9 @@ class _Compared(NamedTuple):
 
 def t_test(
     values: Columns,
-    by: Columns | None = None,
     frame: pd.DataFrame | None = None,
     *,
+    by: Columns | None = None,
     design: Design | None = None,
     where: np.ndarray | pd.Series | None = None,
     against: float = 0.0,
@@ -122,9 +122,9 @@ def t_test(
     values : column name of ``frame``, or (n,) array
         Numbers, or options with numbers for names or with an order (counted from 1). For measurements before and
         after, their difference, without ``by``.
+    frame : DataFrame, one row per interview
     by : column name of ``frame``, or Series or array
         Two groups; the difference is the second less the first. None compares the mean of all with ``against``.
-    frame : DataFrame, one row per interview
     design : Design
         Where None, read from the columns ``weight``, ``stratum`` and ``cluster`` of ``frame``.
     where : (n,) bool array, the domain
@@ -136,7 +136,7 @@ def t_test(
     Returns
     -------
     Test
-        Effect: Hedges' g; ``effects`` has the difference and Cohen's d as well.
+        Effect: Hedges' g; ``effects`` has the difference and Cohen's d as well, all of the second group less the first.
 
     Raises
     ------
@@ -159,7 +159,7 @@ def t_test(
     Examples
     --------
     >>> table = pd.DataFrame({"load": [2.0, 3.0, 4.0, 4.0, 5.0, 6.0], "head": [0, 0, 0, 1, 1, 1]})
-    >>> found = t_test("load", "head", table)
+    >>> found = t_test("load", table, by="head")
     >>> round(found.statistic, 3), found.df, found.effect_name, round(found.effect, 3)
     (2.739, 4.0, "Hedges' g", 1.6)
     """
@@ -177,9 +177,9 @@ def t_test(
 
 def one_way(
     values: Columns,
-    by: Columns,
     frame: pd.DataFrame | None = None,
     *,
+    by: Columns,
     design: Design | None = None,
     where: np.ndarray | pd.Series | None = None,
     level: float = 0.95,
@@ -221,24 +221,24 @@ def one_way(
     Examples
     --------
     >>> table = pd.DataFrame({"load": [2.0, 3.0, 4.0, 4.0, 5.0, 6.0, 1.0, 2.0, 4.0], "place": list("aaabbbccc")})
-    >>> found = one_way("load", "place", table)
-    >>> round(found.statistic, 3), found.df, found.df_error, round(found.effect, 3)
+    >>> found = one_way("load", table, by="place")
+    >>> round(found.statistic, 3), found.df, found.df_below, round(found.effect, 3)
     (5.961, 2.0, 6.0, 0.571)
     """
     compared = _compared(values, by, frame, design, where, "one_way")
-    statistic, df, df_error = _wald_of_means(compared, "one_way")
-    effects = _eta_rows(compared, df_error, level, "eta squared", "omega squared")
-    pairs = _mean_pairs(compared, df_error, level) if len(compared.names) > 2 else pd.DataFrame()
+    statistic, df, df_below = _wald_of_means(compared, "one_way")
+    effects = _eta_rows(compared, df_below, level, "eta squared", "omega squared")
+    pairs = _mean_pairs(compared, df_below, level) if len(compared.names) > 2 else pd.DataFrame()
     return _test(
-        "one-way", compared, "F", statistic, df, df_error, effects, 0, groups=_means(compared, level), pairs=pairs
+        "one-way", compared, "F", statistic, df, df_below, effects, 0, groups=_means(compared, level), pairs=pairs
     )
 
 
 def rank_test(
     values: Columns,
-    by: Columns,
     frame: pd.DataFrame | None = None,
     *,
+    by: Columns,
     design: Design | None = None,
     where: np.ndarray | pd.Series | None = None,
     scores: str = "wilcoxon",
@@ -288,7 +288,7 @@ def rank_test(
     Examples
     --------
     >>> table = pd.DataFrame({"load": [2, 3, 3, 4, 4, 5, 6, 3], "head": [0, 0, 0, 0, 1, 1, 1, 1]})
-    >>> found = rank_test("load", "head", table)
+    >>> found = rank_test("load", table, by="head")
     >>> found.effect_name, round(found.effect, 3), round(found.p_value, 3)
     ('probability of superiority', 0.844, 0.082)
     """
@@ -306,19 +306,19 @@ def rank_test(
         difference = _first_t(_effect_rows(("d",), *_mean_differences(ranked), df, level))
         effects = _superiority_rows(compared, _mean_differences(ranked), df, level)
         return _test(f"{_NAMES[scores][0]} test", compared, "t", difference, df, np.nan, effects, 1, groups=groups)
-    statistic, df, df_error = _wald_of_means(ranked, "rank_test")
-    effects = _eta_rows(ranked, df_error, level, "rank eta squared", "rank omega squared")
+    statistic, df, df_below = _wald_of_means(ranked, "rank_test")
+    effects = _eta_rows(ranked, df_below, level, "rank eta squared", "rank omega squared")
     pairs = _rank_pairs(compared, level, scores=scores, ties=ties)
     return _test(
-        f"{_NAMES[scores][1]} test", compared, "F", statistic, df, df_error, effects, 0, groups=groups, pairs=pairs
+        f"{_NAMES[scores][1]} test", compared, "F", statistic, df, df_below, effects, 0, groups=groups, pairs=pairs
     )
 
 
 def chi_square(
-    rows: Columns,
-    columns: Columns,
+    values: Columns,
     frame: pd.DataFrame | None = None,
     *,
+    by: Columns,
     design: Design | None = None,
     where: np.ndarray | pd.Series | None = None,
     statistic: str = "F",
@@ -328,7 +328,8 @@ def chi_square(
 
     Parameters
     ----------
-    rows, columns : column names of ``frame``, or Series
+    values, by : column names of ``frame``, or Series
+        Rows and columns of the table.
     statistic : {"F", "chisq", "wald", "adjusted wald"}
         ``F``: Pearson's chi-square with the second-order correction of Rao and Scott. ``chisq``: with the first-order
         correction; ``statistic`` is the corrected one. ``wald``: Wald F of the differences between observed and
@@ -352,6 +353,9 @@ def chi_square(
 
     Notes
     -----
+    The degrees of freedom of the design are clusters less strata, counting those with somebody of the domain who gave
+    both answers.
+
     The interval of Cramer's V is :func:`kzsurvey.modelling.intervals.length_interval` of the standardised residuals
     :math:`(p_{ij} - p_i p_j) / \sqrt{p_i p_j}`, whose squares sum to phi squared.
 
@@ -366,15 +370,15 @@ def chi_square(
     Examples
     --------
     >>> table = pd.DataFrame({"leaves": list("nnynyynyyy"), "role": list("aaaaabbbbb")})
-    >>> found = chi_square("leaves", "role", table)
+    >>> found = chi_square("leaves", table, by="role")
     >>> found.name, round(found.statistic, 3), found.effect_name, round(found.effect, 3)
     ('chi-square test (Rao-Scott F)', 1.5, 'phi', 0.408)
     """
     if statistic not in STATISTICS:
         raise DesignError(Fault("chi_square", f"statistic {statistic!r}", ", ".join(STATISTICS)))
-    crossed = _crossed(rows, columns, frame, design, where)
+    crossed = _crossed(values, by, frame, design, where)
     name, symbol, function = STATISTICS[statistic]
-    value, df, df_error = function(crossed)
+    value, df, df_below = function(crossed)
     flags, shape = crossed.flags, crossed.shape
     found = infer(smooth(flags, lambda totals: _residuals(totals, shape)), crossed.design)
     vector, covariance = _finite(*found, "chi_square")
@@ -390,8 +394,8 @@ def chi_square(
         ],
         columns=_EFFECTS,
     )
-    probability = chdtrc(df, value) if np.isnan(df_error) else fdtrc(df, df_error, value)
-    return _record(name, crossed, symbol, value, df, df_error, float(probability), effects, 0, _cell_table(crossed))
+    probability = chdtrc(df, value) if np.isnan(df_below) else fdtrc(df, df_below, value)
+    return _record(name, crossed, symbol, value, df, df_below, float(probability), effects, 0, _cell_table(crossed))
 
 
 _ROUNDING = 1e-10  # a variance this much smaller than that of a simple random sample is rounding
@@ -414,13 +418,13 @@ def _compared(
     where: np.ndarray | pd.Series | None, function: str, most: int | None = None,
 ) -> _Compared:  # fmt: skip
     """Values by group, or what keeps them from being compared."""
+    design = design_for(frame, design, values, by, where)
     column = _one_column(values, frame, function)
     numbers = _as_numbers(column, function).to_numpy(dtype=float)
-    design = _design_of(frame, design, len(numbers))
     groups = chosen_columns(by, frame)
     code, labels = group_codes(groups, None, len(numbers))
     names = [" / ".join(str(part) for part in row) for row in labels.itertuples(index=False)]
-    domain = np.ones(len(numbers), dtype=bool) if where is None else np.asarray(where, dtype=bool)
+    domain = domain_rows(where, len(numbers), place=function)
     present = np.unique(code[domain & (code >= 0)])
     inside = domain & (code >= 0) & np.isfinite(numbers)
     named = " x ".join(str(name) for name in groups)
@@ -466,14 +470,6 @@ def _as_numbers(column: pd.Series, function: str) -> pd.Series:
                 hint="chi_square for words",
             )
         ) from error
-
-
-def _design_of(frame: pd.DataFrame | None, design: Design | None, rows: int) -> Design:
-    """The design, which has as many rows as the values."""
-    design = design_for(frame, design)
-    if len(design) != rows:
-        raise ValueError(f"the design has {len(design)} rows, the values have {rows}")
-    return design
 
 
 def _group_faults(
@@ -531,10 +527,10 @@ def _one_sample(
     where: np.ndarray | pd.Series | None, against: float, level: float, rule: str,
 ) -> Test:  # fmt: skip
     """One mean against a number."""
+    design = design_for(frame, design, values, where)
     column = _one_column(values, frame, "t_test")
-    design = _design_of(frame, design, len(column))
     numbers = _as_numbers(column, "t_test").to_numpy(dtype=float) - against
-    domain = np.ones(len(numbers), dtype=bool) if where is None else np.asarray(where, dtype=bool)
+    domain = domain_rows(where, len(numbers), place="t_test")
     inside = domain & np.isfinite(numbers)
     if not inside.any():
         raise DesignError(Fault("t_test", "nobody with a value", "somebody", column=str(column.name)))
@@ -601,17 +597,17 @@ def _first_t(effects: pd.DataFrame) -> float:
 
 
 def _test(
-    name: str, compared: _Compared, symbol: str, statistic: float, df: float, df_error: float,
+    name: str, compared: _Compared, symbol: str, statistic: float, df: float, df_below: float,
     effects: pd.DataFrame, shown: int, *, groups: pd.DataFrame, pairs: pd.DataFrame | None = None,
 ) -> Test:  # fmt: skip
     """A test of means, with its probability."""
-    chance = p_value(statistic, df) if symbol == "t" else fdtrc(df, df_error, statistic)
-    found = _record(name, compared, symbol, statistic, df, df_error, float(chance), effects, shown, groups)
+    chance = p_value(statistic, df) if symbol == "t" else fdtrc(df, df_below, statistic)
+    found = _record(name, compared, symbol, statistic, df, df_below, float(chance), effects, shown, groups)
     return found if pairs is None else Test(**{**vars(found), "pairs": pairs})
 
 
 def _record(
-    name: str, about: object, symbol: str, statistic: float, df: float, df_error: float, chance: float,
+    name: str, about: object, symbol: str, statistic: float, df: float, df_below: float, chance: float,
     effects: pd.DataFrame, shown: int, groups: pd.DataFrame,
 ) -> Test:  # fmt: skip
     """The record of a test; ``shown`` is the effect that stands for it."""
@@ -626,7 +622,7 @@ def _record(
         symbol=symbol,
         statistic=float(statistic),
         df=float(df),
-        df_error=float(df_error),
+        df_below=float(df_below),
         p_value=chance,
         effect_name=effect["effect"],
         effect=float(effect["estimate"]),
@@ -641,9 +637,10 @@ def _record(
 
 def _means(compared: _Compared, level: float) -> pd.DataFrame:
     """Size, mean and standard deviation of every group."""
-    names = pd.Series(pd.Categorical.from_codes(compared.code, compared.names), name="group")
+    index = compared.design.index
+    names = pd.Series(pd.Categorical.from_codes(compared.code, compared.names), index, name="group")
     found = mean(
-        pd.Series(compared.y, name="mean"), design=compared.design, by=names, where=compared.inside, level=level
+        pd.Series(compared.y, index, name="mean"), design=compared.design, by=names, where=compared.inside, level=level
     ).table
     flags, weight = compared.flags(), compared.design.weight[:, None]
     deviation = (compared.y[:, None] - found["estimate"].to_numpy()) * flags
@@ -678,12 +675,12 @@ def _wald_of_means(compared: _Compared, function: str) -> tuple[float, float, fl
     point, covariance = _mean_differences(compared)
     if (np.diag(covariance) * compared.inside.sum() < _ROUNDING * np.var(compared.y[compared.inside])).any():
         return np.inf, float(len(point)), 1.0
-    df_error = _enough(compared.df - len(point), function)
-    statistic, above, _ = wald_test(point, covariance, df_error)
+    df_below = _enough(compared.df - len(point), function)
+    statistic, above, _ = wald_test(point, covariance, df_below)
     if above < len(point):
         found = f"{len(point) + 1} group means whose differences have an error of rank {above}"
         raise DesignError(Fault(function, found, "groups in enough clusters", column=compared.by, hint="merge groups"))
-    return statistic, float(above), df_error
+    return statistic, float(above), df_below
 
 
 def _eta_rows(compared: _Compared, df: float, level: float, *names: str) -> pd.DataFrame:
@@ -783,11 +780,12 @@ def _superiority_rows(
 def _rank_pairs(compared: _Compared, level: float, **options: str) -> pd.DataFrame:
     """Every pair of groups by itself, ranked anew."""
     rows = []
-    code, values = compared.code, pd.Series(compared.y, name=compared.variable)
-    groups = pd.Series(pd.Categorical.from_codes(code, compared.names), name=compared.by)
+    code, index = compared.code, compared.design.index
+    values = pd.Series(compared.y, index, name=compared.variable)
+    groups = pd.Series(pd.Categorical.from_codes(code, compared.names), index, name=compared.by)
     for first, second in combinations(range(len(compared.names)), 2):
         found = rank_test(
-            values, groups, design=compared.design, where=np.isin(code, (first, second)), level=level, **options
+            values, by=groups, design=compared.design, where=np.isin(code, (first, second)), level=level, **options
         )
         row = {"first": compared.names[first], "second": compared.names[second], "probability": found.effect}
         row |= {"conf_low": found.conf_low, "conf_high": found.conf_high, "t": found.statistic, "df": found.df}
@@ -811,14 +809,14 @@ class _Crossed(NamedTuple):
 
 
 def _crossed(
-    rows: Columns, columns: Columns, frame: pd.DataFrame | None, design: Design | None,
+    values: Columns, by: Columns, frame: pd.DataFrame | None, design: Design | None,
     where: np.ndarray | pd.Series | None,
 ) -> _Crossed:  # fmt: skip
     """Both answers of every row, or what keeps them from being crossed."""
-    sides = [_one_column(side, frame, "chi_square") for side in (rows, columns)]
+    design = design_for(frame, design, values, by, where)
+    sides = [_one_column(side, frame, "chi_square") for side in (values, by)]
     count = len(sides[0])
-    design = _design_of(frame, design, count)
-    domain = np.ones(count, dtype=bool) if where is None else np.asarray(where, dtype=bool)
+    domain = domain_rows(where, count, place="chi_square")
     coded = [group_codes(side.to_frame(), None, count) for side in sides]
     inside = domain & (coded[0][0] >= 0) & (coded[1][0] >= 0)
     codes, answers, faults = [], [], []

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from kzsurvey.errors import DesignError, Fault, fail_if
-from kzsurvey.modelling.design import Design, degrees_of_freedom
+from kzsurvey.modelling.design import Design, degrees_of_freedom, domain_rows
 from kzsurvey.modelling.estimates import Columns, chosen_columns, design_for, effective_df
 from kzsurvey.modelling.intervals import interval, p_value
 from kzsurvey.modelling.measures import numbers_of

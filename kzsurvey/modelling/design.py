@@ -281,13 +281,10 @@ def domain_rows(where: object, rows: int, *, place: str = "domain") -> np.ndarra
         raise DesignError(Fault(place, f"where {where!r}", 'True or False for every row: table["age"] > 30'))
     flags = pd.Series(where)
     if len(flags) != rows:
-        hint = "the condition is of another table"
-        raise DesignError(Fault(place, f"where of {len(flags)} rows for a table of {rows}", "one for every row", hint=hint))
-    if not pd.api.types.is_bool_dtype(flags.dtype) or flags.hasnans:
-        unknown = int((~flags.isin([True, False])).sum())
+        raise DesignError(Fault(place, f"where of {len(flags)} rows for a table of {rows}", "one for every row"))
+    if unknown := int((~flags.isin([True, False])).sum()):
         found = f"where with {unknown} rows that are neither True nor False"
-        if unknown:
-            raise DesignError(Fault(place, found, "True or False for every row", hint="fillna(False) leaves them out"))
+        raise DesignError(Fault(place, found, "True or False for every row", hint="fillna(False) leaves them out"))
     return flags.to_numpy(dtype=bool)
 
 

@@ -377,10 +377,10 @@ def differences(estimates: Estimates, *, reference: int = 0, level: float = 0.95
     about = ["variable", *[name for name in table.columns[1:2] if name in _ABOUT]]
     groups = [name for name in table if name not in (*_RESULTS, *about)]
     label = [" ".join(str(part) for part in row) for row in table[groups].itertuples(index=False)]
-    compared = {
-        " ".join(f"p={part:g}" if name == "p" else str(part) for name, part in zip(about, row, strict=True)): rows
-        for row, rows in table.groupby(about, sort=False, dropna=False, observed=True).indices.items()
-    }
+    compared: dict[str, list[int]] = {}
+    for row, parts in enumerate(table[about].itertuples(index=False)):
+        written = [f"p={part:g}" if name == "p" else str(part) for name, part in zip(about, parts, strict=True)]
+        compared.setdefault(" ".join(written), []).append(row)
     fail_if([fault for name, rows in compared.items() for fault in _alone(name, len(rows), reference)], DesignError)
     weights = {
         f"{name} {label[row]} - {label[rows[reference]]}": unit[row] - unit[rows[reference]]
@@ -396,18 +396,18 @@ def _alone(name: str, rows: int, reference: int) -> list[Fault]:
     if rows < 2:
         hint = "estimate by groups (by=), or combine any rows by contrast()"
         return [Fault("differences", f"1 row of {name}", "two groups or more", hint=hint)]
-    known = -rows <= reference < rows
-    return [] if known else [Fault("differences", f"reference {reference} of {rows} rows of {name}", f"0 to {rows - 1}")]
+    if 0 <= reference < rows:
+        return []
+    return [Fault("differences", f"reference {reference} of {rows} rows of {name}", f"0 to {rows - 1}")]
 
 
 _ABOUT = ("value", "p", "other")  # with the variable, what a row is about, beside its group
 _RESULTS = ("estimate", "std_error", "df", "conf_low", "conf_high", "n", "n_dropped", "deff")
+_RESULTS += ("n_coded", "n_positive", "method")  # of prevalence
 
 
 def chosen_columns(values: Columns, frame: pd.DataFrame | None) -> pd.DataFrame:
     """The columns asked for, as a frame, whether named or given."""
-    if frame is not None and not isinstance(frame, pd.DataFrame):
-        raise TypeError(f"the table stands second, groups are named by by=: found {frame!r} for a table")
     names = [values] if isinstance(values, str) else values
     if frame is not None and not isinstance(names, (pd.Series, pd.DataFrame, np.ndarray)):
         unknown = [name for name in names if not isinstance(name, str) or name not in frame]
@@ -451,6 +451,8 @@ def _is(column: pd.Series, value: object) -> pd.Series:
 
 def design_for(frame: pd.DataFrame | None, design: Design | None, *given: object) -> Design:
     """The design given, or the one that the columns of a table tell; of the rows of all tables and arrays given."""
+    if frame is not None and not isinstance(frame, pd.DataFrame):
+        raise TypeError(f"the table stands after the values, groups are given as by=: found {frame!r} for a table")
     if design is None and frame is None:
         raise TypeError("arrays need a design")
     return check_rows(design_from_columns(frame) if design is None else design, frame, *given)

@@ -13,6 +13,7 @@ from formulaic import Formula, ModelMatrix, ModelSpec, SimpleFormula
 from formulaic.errors import DataMismatchWarning, FormulaicError
 
 from kzsurvey.errors import DesignError, Fault, fail_if
+from kzsurvey.modelling.design import domain_rows
 
 _FUNCTIONS = {"np": np}  # what a formula may use beside the transforms of formulaic (C, center, scale, poly, bs)
 
@@ -82,7 +83,7 @@ def prepare(
     left, right, variables = _parsed(formula, name)
     needed = sorted({*variables, *also})
     fail_if(unknown_variables(needed, table, name=name), DesignError)
-    domain = np.ones(len(table), dtype=bool) if where is None else np.asarray(where, dtype=bool)
+    domain = domain_rows(where, len(table), place=_model(name))
     rows = domain & _known(table, needed)
     if not rows.any():
         found = "nobody in its domain" if not domain.any() else "nobody in its domain with every variable known"

@@ -55,8 +55,8 @@ def draw_sample(
     Raises
     ------
     DesignError
-        Answers twice in the index; a size below two per stratum or above the answers there are; machine codes missing
-        or outside 0 to 1; unknown columns; strata missing.
+        Answers twice in the index; a code called ``none``; a size below two per stratum or above the answers there
+        are; machine codes missing or outside 0 to 1; unknown columns; strata missing.
 
     References
     ----------
@@ -393,6 +393,8 @@ def _frame_faults(frame: pd.DataFrame, named: list, size: int, predicted: bool) 
         faults += [Fault(place, f"size {size}", f"a whole number from 2 to the {len(frame)} answers", column="size")]
     known = [name for name in named if name in frame]
     if predicted:
+        taken = [name for name in known if str(name) == "none"]
+        faults += [Fault(place, "a code called none", "another name: none is the stratum of no code") for _ in taken]
         values = _numbers(frame[known], place)
         return faults + [fault for number, name in enumerate(known) for fault in _range(place, name, values[:, number])]
     empty = {name: int(frame[name].isna().sum()) for name in known}
@@ -417,15 +419,21 @@ def _range(place: str, name: object, values: np.ndarray) -> list[Fault]:
 
 def _predicted_strata(codes: pd.DataFrame) -> pd.Series:
     """The rarest code that each answer is flagged with."""
-    flags = pd.DataFrame({str(name): _flagged(codes[name].to_numpy(dtype=float)) for name in codes}, index=codes.index)
+    flags = pd.DataFrame({str(name): flagged(codes[name].to_numpy(dtype=float)) for name in codes}, index=codes.index)
     label = pd.Series("none", index=codes.index, dtype="str", name="stratum")
     for name in flags.sum().sort_values(ascending=False, kind="stable").index:
         label = label.mask(flags[name], name)
     return label
 
 
-def _flagged(values: np.ndarray) -> np.ndarray:
-    """Answers with a code by the machine; of probabilities, as many of the highest as they add up to."""
+def flagged(values: np.ndarray) -> np.ndarray:
+    """Answers with a code by the machine; of probabilities, as many of the highest as they add up to.
+
+    Examples
+    --------
+    >>> flagged(np.array([0.9, 0.2, 0.6, 0.3])).tolist()
+    [True, False, True, False]
+    """
     if np.isin(values, (0.0, 1.0)).all():
         return values == 1
     count = max(round(float(values.sum())), 1)
@@ -458,12 +466,14 @@ def _allocated(sizes: pd.Series, size: int, codes: int) -> pd.Series:
 
 def _fill(drawn: pd.Series, measure: pd.Series, most: pd.Series, total: int) -> None:
     """Hand out answers one by one to the stratum with the most measure per answer drawn, up to its most."""
-    own = measure.index
-    for _ in range(total - int(drawn[own].sum())):
-        open_to = drawn[own] < most[own]
-        if not open_to.any():
-            return
-        drawn[(measure / drawn[own]).where(open_to, -1.0).idxmax()] += 1
+    own, wanted = drawn[measure.index].to_numpy(copy=True), measure.to_numpy(dtype=float)
+    limit = most[measure.index].to_numpy()
+    for _ in range(total - int(own.sum())):
+        gain = np.where(own < limit, wanted / own, -1.0)
+        if gain.max() < 0:
+            break
+        own[gain.argmax()] += 1
+    drawn[measure.index] = own
 
 
 class _Chance(NamedTuple):
@@ -556,7 +566,7 @@ def _answer_faults(
         found = f"human codes of {len(unread)} answers without machine codes: {_shown(unread)}"
         faults += [Fault(place, found, "answers with machine codes")]
     if not isinstance(probability, (pd.DataFrame, pd.Series)):
-        bad = not (np.isscalar(probability) and 0 < float(probability) <= 1)
+        bad = not (isinstance(probability, (int, float, np.number)) and 0 < probability <= 1)
         return faults + ([_chance_fault(f"probability {probability!r}", place)] if bad else [])
     if isinstance(probability, pd.DataFrame) and (lacking := [c for c in _NEEDED if c not in probability]):
         return faults + [Fault(place, f"a sample without {', '.join(lacking)}", "the sample that draw_sample gave")]

@@ -156,7 +156,7 @@ def sample_table(
         row with a missing ``value`` and no shares.
     tests : DataFrame, one row per variable of the frame
         ``variable``, ``chi_square`` (Pearson's, of ``n`` interviews), ``design_effect`` (mean generalised one), ``F``,
-        ``df``, ``df_error``, ``p_value``, ``effect`` (Cohen's w), ``n``, ``note``.
+        ``df``, ``df_below``, ``p_value``, ``effect`` (Cohen's w), ``n``, ``note``.
 
     Raises
     ------
@@ -200,7 +200,7 @@ def sample_table(
     fail_if([fault for name in wanted for fault in _sample_faults(texts[name], counts.get(name), name)], DesignError)
     shares = [_sample_rows(name, texts[name], analysis[name], counts.get(name), inside, design) for name in wanted]
     tests = [_fit_test(name, texts[name], counts[name], design) for name in wanted if name in counts]
-    columns = ["variable", "chi_square", "design_effect", "F", "df", "df_error", "p_value", "effect", "n", "note"]
+    columns = ["variable", "chi_square", "design_effect", "F", "df", "df_below", "p_value", "effect", "n", "note"]
     return pd.concat(shares, ignore_index=True), pd.DataFrame(tests, columns=columns)
 
 
@@ -315,13 +315,13 @@ def _fit_test(name: str, text: pd.Series, counts: pd.Series, design: Design) -> 
     effects = n * covariance / np.sqrt(np.outer(expected, expected))
     if not df > 0 or not np.trace(effects) > 1e-9 or not np.isfinite(effects).all():
         note = "the design fixes these shares" if df > 0 else "too few clusters"
-        return row | dict.fromkeys(("design_effect", "F", "df", "df_error", "p_value"), np.nan) | {"note": note}
+        return row | dict.fromkeys(("design_effect", "F", "df", "df_below", "p_value"), np.nan) | {"note": note}
     first = np.trace(effects)
     above = first**2 / np.sum(effects**2)
     row |= {
         "design_effect": first / (len(expected) - 1),
         "F": n * distance / first,
         "df": above,
-        "df_error": above * df,
+        "df_below": above * df,
     }
     return row | {"p_value": float(fdtrc(above, above * df, row["F"]))}

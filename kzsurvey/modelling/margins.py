@@ -13,7 +13,7 @@ import pandas as pd
 from scipy.special import expit, logit
 
 from kzsurvey.errors import DesignError, Fault, fail_if
-from kzsurvey.modelling.design import Design
+from kzsurvey.modelling.design import Design, check_rows, domain_rows
 from kzsurvey.modelling.estimates import Estimates
 from kzsurvey.modelling.formulas import categorical_variables, model_matrix, nearest, unknown_variables, variables_of
 from kzsurvey.modelling.intervals import interval, p_value
@@ -378,12 +378,13 @@ def _labels(
 def _rows(fit: Fit, table: pd.DataFrame, where: np.ndarray | None, keys: list[str]) -> np.ndarray:
     """Places of the rows averaged over: used by the model, inside the domain, of a known group."""
     if len(table) == len(fit.extra["design"]):
+        check_rows(fit.extra["design"], table, where, place=_place(fit))
         inside = np.asarray(fit.extra["rows"])
     else:
         found = np.asarray(fit.extra["predict"](fit.terms["estimate"].to_numpy(), table), dtype=float)
         inside = np.isfinite(found.reshape(len(table), -1)).all(axis=1)
     inside = inside & table[keys].notna().all(axis=1).to_numpy()
-    return np.flatnonzero(inside if where is None else inside & np.asarray(where, dtype=bool))
+    return np.flatnonzero(inside & domain_rows(where, len(table), place=_place(fit)))
 
 
 def _inferred(fit: Fit, averages: _Averages, design: Design) -> tuple[np.ndarray, np.ndarray]:

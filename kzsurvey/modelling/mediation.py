@@ -14,7 +14,7 @@ import pandas as pd
 from scipy.special import stdtrit
 
 from kzsurvey.errors import DesignError, Fault, fail_if
-from kzsurvey.modelling.design import Design
+from kzsurvey.modelling.design import Design, check_rows
 from kzsurvey.modelling.effects import LINK, Equations, Mediator, Outcome, path_matrices
 from kzsurvey.modelling.formulas import Prepared, nearest, prepare
 from kzsurvey.modelling.ordinal import fit_ordinal
@@ -30,6 +30,7 @@ from kzsurvey.modelling.pathways import (
 from kzsurvey.modelling.regression import fit_regression
 from kzsurvey.modelling.results import Fit, terms_table
 from kzsurvey.modelling.scenes import Side, known_value, level_codes, make_scene, mediator_levels, treatment_values
+from kzsurvey.modelling.threads import one_thread
 from kzsurvey.modelling.variance import Estimator, Linearised, infer
 
 INTERVALS = ("delta", "quasi", "bootstrap", "replicates")
@@ -42,6 +43,7 @@ ASSUMPTIONS = (
 _PARALLEL = " The mediators do not move each other."
 
 
+@one_thread
 def mediate(
     table: pd.DataFrame,
     *,

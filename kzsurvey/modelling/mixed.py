@@ -13,7 +13,7 @@ import pandas as pd
 from scipy.special import chdtri
 
 from kzsurvey.errors import DesignError, Fault, fail_if
-from kzsurvey.modelling.design import Design, Stage
+from kzsurvey.modelling.design import Design, Stage, check_rows, domain_rows
 from kzsurvey.modelling.families import FAMILIES
 from kzsurvey.modelling.formulas import Prepared, model_matrix, nearest, prepare, unknown_variables
 from kzsurvey.modelling.group_likelihood import (
@@ -29,6 +29,7 @@ from kzsurvey.modelling.mixed_categories import Found, constant_inside, fit_cate
 from kzsurvey.modelling.regression import _refuse_repeats
 from kzsurvey.modelling.results import Fit, terms_table
 from kzsurvey.modelling.solving import gram, spread
+from kzsurvey.modelling.threads import one_thread
 from kzsurvey.modelling.variance import Estimator, Linearised
 
 _FAMILIES = ("linear", "logistic", "ordinal")
@@ -36,6 +37,7 @@ _MOST_NODES = 101
 _EXACT = 1e-12  # share of the outcome's variance left below which a model fits without error
 
 
+@one_thread
 def fit_mixed(
     table: pd.DataFrame,
     formula: str,
@@ -143,6 +145,7 @@ def fit_mixed(
     prepared = prepare(formula, table, name=name, where=where, also=(groups,))
     layout = _laid_out(prepared, table[groups], slopes, family, place)
     if design is not None:
+        check_rows(design, table, where, place=place)
         fail_if(design_faults(design, prepared.rows, layout.code, groups, place), DesignError)
     shared = {"groups": groups, "slopes": layout.names[1:], "likelihood": family, "spec": prepared.spec}
     shared |= {"rows": prepared.rows, "design": _group_design(table[groups], prepared.rows)}
@@ -152,7 +155,7 @@ def fit_mixed(
         found = fit_categories(
             prepared, table, layout.code, layout.labels, family=family, nodes=nodes, name=name, level=level
         )
-    domain = np.ones(len(table), dtype=bool) if where is None else np.asarray(where, dtype=bool)
+    domain = domain_rows(where, len(table), place=place)
     counted = {"n": len(layout.code), "n_dropped": prepared.n_dropped}
     terms = terms_table(
         found.names, found.estimate, found.covariance, found.extra["df"], level=level, model=name,
@@ -508,7 +511,7 @@ def _group_design(groups: pd.Series, rows: np.ndarray) -> Design:
     cluster, one = np.where(code < 0, code[rows.argmax()], code), np.ones(1)
     stratum = np.zeros(len(labels), dtype=np.int64)
     stage = Stage(cluster, stratum, one * len(labels), one * np.inf, one, np.zeros(1, dtype=np.int64))
-    return Design(weight=np.ones(len(groups)), stages=(stage,))
+    return Design(weight=np.ones(len(groups)), stages=(stage,), index=groups.index)
 
 
 def _predictor(prepared: Prepared, name: str) -> Callable[[np.ndarray, pd.DataFrame], np.ndarray]:

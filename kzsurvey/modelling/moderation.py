@@ -14,6 +14,7 @@ import pandas as pd
 from scipy.special import fdtri, stdtrit
 
 from kzsurvey.errors import DesignError, Fault, fail_if
+from kzsurvey.modelling.design import check_rows
 from kzsurvey.modelling.formulas import categorical_variables, model_matrix, nearest, unknown_variables
 from kzsurvey.modelling.intervals import interval, p_value
 from kzsurvey.modelling.margins import marginal_effects
@@ -380,6 +381,7 @@ def _effect(fit: Fit, term: str, moderator: str, table: pd.DataFrame) -> _Effect
     if len(table) != len(rows):
         found = f"a table of {len(table)} rows, the model was fitted to one of {len(rows)}"
         raise DesignError(Fault(title, found, "the table of the fit"))
+    check_rows(fit.extra["design"], table, place=title)
     needed = sorted(map(str, fit.extra["spec"].required_variables))
     fail_if(unknown_variables(needed, table, name=fit.model), DesignError)
     used, weight = table.loc[rows, needed], fit.extra["design"].weight[rows]

@@ -26,11 +26,12 @@ from kzsurvey.modelling.cumulative import (
     row_scores,
     solve,
 )
-from kzsurvey.modelling.design import Design, degrees_of_freedom
+from kzsurvey.modelling.design import Design, check_rows, degrees_of_freedom
 from kzsurvey.modelling.formulas import Prepared, model_matrix, nearest, prepare, unknown_variables
 from kzsurvey.modelling.regression import _refuse_no_variance, _refuse_repeats, wald_test
 from kzsurvey.modelling.results import Fit, terms_table
 from kzsurvey.modelling.solving import spread
+from kzsurvey.modelling.threads import one_thread
 from kzsurvey.modelling.variance import Estimator, Linearised, infer
 
 
@@ -66,6 +67,7 @@ class OrdinalRegression:
     by_cut: Estimator
 
 
+@one_thread
 def ordinal_regress(
     outcome: np.ndarray,
     matrix: np.ndarray,
@@ -230,6 +232,7 @@ def fit_ordinal(
     array([[0.7 , 0.25, 0.05],
            [0.01, 0.06, 0.93]])
     """
+    check_rows(design, table, where, place=f"model {name}".strip())
     prepared = prepare(formula, table, name=name, where=where, also=(offset,) if offset else ())
     codes, levels, unused = _outcome_levels(prepared, table, name)
     keep = np.array([term != "Intercept" for term in prepared.names], dtype=bool)

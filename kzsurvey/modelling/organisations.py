@@ -12,6 +12,7 @@ import pandas as pd
 from scipy.special import fdtrc, fdtri, ndtri
 
 from kzsurvey.errors import DesignError, Fault, fail_if
+from kzsurvey.modelling.design import domain_rows
 from kzsurvey.modelling.estimates import Columns, chosen_columns
 from kzsurvey.modelling.formulas import nearest
 from kzsurvey.modelling.intervals import p_value
@@ -94,7 +95,7 @@ def intraclass(
         raise DesignError(Fault("intraclass", f"size {size!r}", ", ".join(SIZES), hint=nearest(str(size), SIZES)))
     columns = _numbers(values, frame, "intraclass")
     labels = _labels(groups, frame, len(columns), "intraclass")
-    domain = np.ones(len(columns), dtype=bool) if where is None else np.asarray(where, dtype=bool)
+    domain = domain_rows(where, len(columns))
     grouped = {name: _by_group(columns[name], labels, domain, "intraclass") for name in columns}
     fail_if([fault for name, own in grouped.items() for fault in _variance_faults(own, name)], DesignError)
     rows = [
@@ -193,7 +194,7 @@ def within_agreement(
     columns = _numbers(items, frame, "within_agreement")
     labels = _labels(groups, frame, len(columns), "within_agreement")
     variances = _null_variances(null, options)
-    domain = np.ones(len(columns), dtype=bool) if where is None else np.asarray(where, dtype=bool)
+    domain = domain_rows(where, len(columns))
     complete = domain & columns.notna().all(axis=1).to_numpy() & labels.notna().to_numpy()
     used = columns[complete]
     fail_if(_scale_faults(used, low, options), DesignError)
@@ -276,7 +277,7 @@ def decompose_correlation(
     """
     columns = _numbers([first, second], frame, "decompose_correlation")
     labels = _labels(groups, frame, len(columns), "decompose_correlation")
-    domain = np.ones(len(columns), dtype=bool) if where is None else np.asarray(where, dtype=bool)
+    domain = domain_rows(where, len(columns))
     complete = domain & columns.notna().all(axis=1).to_numpy()
     own = [_by_group(columns[name].where(complete), labels, domain, "decompose_correlation") for name in columns]
     fail_if(

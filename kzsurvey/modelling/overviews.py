@@ -94,7 +94,7 @@ def group_tests(
     Returns
     -------
     DataFrame, one row per variable and grouping
-        ``variable``, ``by``, ``groups`` (compared), ``statistic`` (t of two groups, else F), ``df``, ``df_error``,
+        ``variable``, ``by``, ``groups`` (compared), ``statistic`` (t of two groups, else F), ``df``, ``df_below``,
         ``p_value``, ``p_holm`` (over the tests of the call), ``effect_name``, ``effect``, ``conf_low``, ``conf_high``,
         ``n``, ``reason`` (why there is no number).
 
@@ -107,7 +107,7 @@ def group_tests(
     [{'variable': 'load', 'by': 'head', 'groups': 2, 'effect_name': "Hedges' g"}]
     """
     columns = [
-        "variable", "by", "groups", "statistic", "df", "df_error", "p_value", "p_holm",
+        "variable", "by", "groups", "statistic", "df", "df_below", "p_value", "p_holm",
         "effect_name", "effect", "conf_low", "conf_high", "n", "reason",
     ]  # fmt: skip
     rows = [_tested(name, by, analysis, design, smallest, level) for by in groups for name in variables]
@@ -227,8 +227,8 @@ def _tested(
     test = t_test if len(kept) == 2 else one_way
     try:
         inside = known & group.isin(kept).to_numpy()
-        found = test(name, by, analysis, design=design, where=inside, level=level)
+        found = test(name, analysis, by=by, design=design, where=inside, level=level)
     except SurveyError as error:
         return row | {"reason": str(error)}
-    told = ("statistic", "df", "df_error", "p_value", "effect_name", "effect", "conf_low", "conf_high", "n")
+    told = ("statistic", "df", "df_below", "p_value", "effect_name", "effect", "conf_low", "conf_high", "n")
     return row | {one: getattr(found, one) for one in told} | {"reason": ""}

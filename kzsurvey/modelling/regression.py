@@ -19,6 +19,7 @@ from kzsurvey.modelling.formulas import Prepared, model_matrix, nearest, prepare
 from kzsurvey.modelling.results import Fit, terms_table
 from kzsurvey.modelling.solving import Problem, Refit, gram, solve
 from kzsurvey.modelling.solving import spread as _spread
+from kzsurvey.modelling.threads import one_thread
 from kzsurvey.modelling.variance import Estimator, infer
 
 _REPEATED = 1e-7  # relative size of what is left of a column after the columns before it, as in R's lm
@@ -51,6 +52,7 @@ class Regression:
     estimator: Estimator
 
 
+@one_thread
 def regress(
     outcome: np.ndarray,
     matrix: np.ndarray,

@@ -13,6 +13,7 @@ import pandas as pd
 from scipy.special import stdtrit
 
 from kzsurvey.errors import DesignError, Fault, fail_if
+from kzsurvey.modelling.design import check_rows
 from kzsurvey.modelling.formulas import model_matrix, nearest, unknown_variables
 from kzsurvey.modelling.intervals import interval, p_value
 from kzsurvey.modelling.moderation import variable_of
@@ -652,6 +653,7 @@ def used_rows(fit: Fit, table: pd.DataFrame) -> pd.DataFrame:
     if len(table) != len(rows):
         found = f"a table of {len(table)} rows, the model was fitted to one of {len(rows)}"
         raise DesignError(Fault(_title(fit), found, "the table of the fit"))
+    check_rows(fit.extra["design"], table, place=_title(fit))
     needed = sorted(map(str, fit.extra["spec"].required_variables))
     fail_if(unknown_variables(needed, table, name=fit.model), DesignError)
     return table.loc[rows]

@@ -13,6 +13,7 @@ from scipy.linalg import block_diag
 from scipy.sparse import csc_array
 
 from kzsurvey.modelling.design import Design, Replicates, Stage
+from kzsurvey.modelling.threads import one_thread
 
 _CENSUS = 1e-7  # a stratum sampled up to this fraction counts as fully observed, as in R's survey
 
@@ -111,6 +112,7 @@ def covariance(scores: np.ndarray, bread: np.ndarray, design: Design) -> np.ndar
     )
 
 
+@one_thread
 def replicate_covariance(estimator: Estimator, estimate: np.ndarray, replicates: Replicates) -> np.ndarray:
     """Covariance of an estimate from refitting it under each set of replicate weights.
 

@@ -106,6 +106,9 @@ def test_a_diagram_has_an_arrow_for_each_path_of_each_mediator(people):
     ]
     assert arrows.loc[2, "estimate"] == pytest.approx(both.terms.set_index("term").at["a[wait]", "estimate"])
     effects = m.mediation_effects(both)
+    errors = both.terms.set_index("term")["std_error"]
+    assert effects.set_index("effect").at["total", "std_error"] == errors["total"]
+    assert arrows.set_index("path").at["c", "std_error"] == errors["direct"]
     assert effects.loc[effects["effect"] == "indirect", "of"].tolist() == ["", "load", "wait"]
     assert m.route(both) == ["vacant", "load", "wait", "leave"]
     assert m.route(both, "indirect[wait]") == ["vacant", "wait", "leave"]

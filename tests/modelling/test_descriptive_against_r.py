@@ -106,32 +106,32 @@ def test_the_profile_likelihood_interval(case, people):
 
 def test_two_means(case, people):
     name, design = case
-    wanted, found = R["groups"][name]["t"], m.t_test("hours", "b", people, design=design)
+    wanted, found = R["groups"][name]["t"], m.t_test("hours", people, by="b", design=design)
     same([found.statistic, found.df, found.p_value], [wanted["statistic"], wanted["df"], wanted["p"]])
     same(found.effects.loc[0, ["estimate", "conf_low", "conf_high"]], [wanted["difference"], *wanted["ci"]])
-    some = m.t_test("hours", "b", people, design=design, where=people["z"] != "high")
+    some = m.t_test("hours", people, by="b", design=design, where=people["z"] != "high")
     wanted = R["groups"][name]["t_domain"]
     same([some.statistic, some.df, some.p_value], [wanted["statistic"], wanted["df"], wanted["p"]])
 
 
 def test_several_means(case, people):
     name, design = case
-    wanted, found = R["groups"][name]["one_way"], m.one_way("hours", "z", people, design=design)
-    same([found.statistic, found.df, found.df_error, found.p_value], [wanted[k] for k in ("F", "df", "df_error", "p")])
+    wanted, found = R["groups"][name]["one_way"], m.one_way("hours", people, by="z", design=design)
+    same([found.statistic, found.df, found.df_below, found.p_value], [wanted[k] for k in ("F", "df", "df_below", "p")])
 
 
 @pytest.mark.parametrize("scores", ["wilcoxon", "median", "normal"])
 def test_ranks_of_two_groups(case, people, scores):
     name, design = case
     wanted = R["groups"][name][scores]
-    found = m.rank_test("visits", "b", people, design=design, scores=scores, ties="rows")
+    found = m.rank_test("visits", people, by="b", design=design, scores=scores, ties="rows")
     same([found.statistic, found.df, found.p_value], [wanted["statistic"], wanted["df"], wanted["p"]])
 
 
 def test_ranks_of_several_groups(case, people):
     name, design = case
-    wanted, found = R["groups"][name]["kruskal"], m.rank_test("visits", "z", people, design=design, ties="rows")
-    same([found.statistic * found.df, found.df_error, found.p_value], [wanted[k] for k in ("chisq", "df_error", "p")])
+    wanted, found = R["groups"][name]["kruskal"], m.rank_test("visits", people, by="z", design=design, ties="rows")
+    same([found.statistic * found.df, found.df_below, found.p_value], [wanted[k] for k in ("chisq", "df_below", "p")])
 
 
 @pytest.mark.parametrize("statistic", ["F", "wald", "adjusted"])
@@ -139,38 +139,38 @@ def test_cross_tables(case, people, statistic):
     name, design = case
     known = {"adjusted": "adjusted wald"}.get(statistic, statistic)
     wanted = R["groups"][name]["F_b" if statistic == "F" else statistic]
-    found = m.chi_square("z", "b", people, design=design, statistic=known)
-    same([found.statistic, found.df, found.df_error, found.p_value], [wanted["statistic"], *wanted["df"], wanted["p"]])
+    found = m.chi_square("z", people, by="b", design=design, statistic=known)
+    same([found.statistic, found.df, found.df_below, found.p_value], [wanted["statistic"], *wanted["df"], wanted["p"]])
 
 
 def test_cross_tables_of_strata_in_a_domain_and_by_chi_square(case, people):
     name, design = case
     groups = R["groups"][name]
-    same(m.chi_square("z", "stratum", people, design=design).p_value, groups["F"]["p"], 1e-8)
-    some = m.chi_square("z", "b", people, design=design, where=people["stratum"] != "west")
+    same(m.chi_square("z", people, by="stratum", design=design).p_value, groups["F"]["p"], 1e-8)
+    some = m.chi_square("z", people, by="b", design=design, where=people["stratum"] != "west")
     same([some.statistic, some.p_value], [groups["F_domain"]["statistic"], groups["F_domain"]["p"]])
-    first = m.chi_square("z", "b", people, design=design, statistic="chisq")
+    first = m.chi_square("z", people, by="b", design=design, statistic="chisq")
     same([first.df, first.p_value], [groups["chisq"]["df"], groups["chisq"]["p"]])
 
 
 def test_tests_under_replicate_weights(people):
     design = jackknife(people)
-    found, wanted = m.t_test("hours", "b", people, design=design), R["jackknife"]["t"]
+    found, wanted = m.t_test("hours", people, by="b", design=design), R["jackknife"]["t"]
     same([found.statistic, found.df], [wanted["statistic"], wanted["df"]])
-    found, wanted = m.chi_square("z", "b", people, design=design), R["jackknife"]["F"]
+    found, wanted = m.chi_square("z", people, by="b", design=design), R["jackknife"]["F"]
     same([found.statistic, found.p_value], [wanted["statistic"], wanted["p"]])
 
 
 def statistics(people, design):
-    two = m.t_test("hours", "b", people, design=design).effects
+    two = m.t_test("hours", people, by="b", design=design).effects
     pearson = m.correlations(["hours", "visits"], people, design=design).table
     rho = m.correlations(["item1", "visits"], people, design=design, method="spearman").table
     partial = m.correlations(["hours", "visits"], people, design=design, controls=["item1", "item3"]).table
     found = {"cohen": two.iloc[1], "hedges": two.iloc[2], "pearson": pearson.iloc[0], "spearman": rho.iloc[0]}
-    found |= {"partial": partial.iloc[0], "eta": m.one_way("hours", "z", people, design=design).effects.iloc[0]}
-    found["superiority"] = m.rank_test("visits", "b", people, design=design).effects.iloc[1]
+    found |= {"partial": partial.iloc[0], "eta": m.one_way("hours", people, by="z", design=design).effects.iloc[0]}
+    found["superiority"] = m.rank_test("visits", people, by="b", design=design).effects.iloc[1]
     found["missing_pair"] = m.correlations(["x", "y"], people, design=design).table.iloc[0]
-    return found | {"cramer": m.chi_square("z", "b", people, design=design).effects.iloc[0]}
+    return found | {"cramer": m.chi_square("z", people, by="b", design=design).effects.iloc[0]}
 
 
 def test_effect_sizes_and_correlations_with_their_errors(any_case, people):
@@ -191,7 +191,7 @@ def test_the_interval_of_a_length():
 def test_the_sample_against_the_frame(people):
     frame = pd.DataFrame({"variable": "z", "value": ["low", "middle", "high"], "count": [500, 300, 200]})
     row = m.sample_table(people, frame, design=plain(people))[1].iloc[0]
-    same(row[["chi_square", "F", "df", "df_error", "p_value"]].astype(float), list(R["fit"].values()))
+    same(row[["chi_square", "F", "df", "df_below", "p_value"]].astype(float), list(R["fit"].values()))
 
 
 def test_items_by_upper_and_lower_groups(people):

@@ -39,6 +39,7 @@ ESTIMATORS = {
     "sample_table": lambda table, **given: m.sample_table(table, variables=["two"], **given),
     "fit_regression": lambda table, **given: m.fit_regression(table, "leave ~ load", **given),
     "fit_ordinal": lambda table, **given: m.fit_ordinal(table, "level ~ load", **given),
+    "fit_mixed": lambda table, **given: m.fit_mixed(table, "leave ~ load", groups="cluster", **given),
     "mediate": lambda table, **given: m.mediate(table, **PATHS, **given),
 }
 
@@ -77,7 +78,7 @@ def test_a_fit_without_a_design_says_how_one_is_made(people, name):
 
 def test_a_domain_with_unknown_rows_is_refused(people, design):
     some = (people["age"] > 30).astype("boolean").where(people["age"] < 50)
-    with pytest.raises(DesignError, match="1 or more of its rows unknown|rows that are neither True nor False"):
+    with pytest.raises(DesignError, match="rows that are neither True nor False"):
         m.mean("load", people, design=design, where=some)
     assert m.mean("load", people, design=design, where=some.fillna(False)).table["n"][0] < 120
 
@@ -124,3 +125,33 @@ def test_a_record_of_another_kind_is_named(people, design):
         m.triangle(m.mean("load", people, design=design))
     with pytest.raises(TypeError, match="compare takes fits.*not str"):
         m.compare(level, "x")
+
+
+def test_what_is_asked_of_a_fit_is_asked_with_its_own_rows(people, design):
+    fit = m.fit_regression(people, "leave ~ load * age", design=design)
+    split = m.mediate(people, **PATHS, design=design)
+    mixed = m.fit_mixed(people, "leave ~ load", groups="cluster")
+    turned = people.iloc[::-1]
+    asked = [
+        lambda: m.marginal_effects(fit, turned),
+        lambda: m.marginal_effects(mixed, turned),
+        lambda: m.simple_slopes(fit, "load", "age", table=turned),
+        lambda: m.mediation_sensitivity(split, table=turned),
+    ]
+    for ask in asked:
+        with pytest.raises(DesignError, match="rows in another order"):
+            ask()
+    with pytest.raises(DesignError, match="where 'age > 30'"):
+        m.marginal_effects(fit, people, where="age > 30")
+    assert len(m.predictions(fit, turned.head(5))) == 5
+
+
+def test_agreement_in_groups_takes_no_condition_in_words(people):
+    with pytest.raises(DesignError, match="where 'age > 30'"):
+        m.intraclass("load", people, groups="cluster", where="age > 30", draws=0)
+
+
+def test_groups_in_the_place_of_the_table_are_told_apart(people, design):
+    for test in (m.t_test, m.one_way, m.rank_test, m.chi_square):
+        with pytest.raises(TypeError, match="groups are given as by="):
+            test("level", "two", by="two", design=design)

@@ -26,7 +26,7 @@ variances <- function(d) { v <- svyvar(~hours + visits, d)
   list(estimate = as.vector(v)[c(1, 2, 4)], std_error = sqrt(diag(attr(v, "var")))[c(1, 2, 4)],
        missing = { w <- svyvar(~y, d, na.rm = TRUE); as.vector(w) / (205 / 204) * (198 / 197) * if (inherits(d, "svyrep.design")) (205 / 204) / (198 / 197) else 1 }) }
 test <- function(t) list(statistic = as.vector(t$statistic), df = unname(t$parameter), p = unname(as.vector(t$p.value)))
-several <- function(t) list(chisq = unname(as.vector(t$parameter)), df = unname(t$statistic), df_error = t$ddf, p = unname(as.vector(t$p.value)))
+several <- function(t) list(chisq = unname(as.vector(t$parameter)), df = unname(t$statistic), df_below = t$ddf, p = unname(as.vector(t$p.value)))
 groups <- function(d) {
   two <- svyttest(hours ~ b, d)
   some <- svyttest(hours ~ b, subset(d, z != "high"))
@@ -34,7 +34,7 @@ groups <- function(d) {
   list(
     t = c(test(two), list(difference = unname(two$estimate), ci = as.vector(two$conf.int))),
     t_domain = test(some),
-    one_way = list(F = as.vector(wald$Ftest), df = wald$df, df_error = wald$ddf, p = as.vector(wald$p)),
+    one_way = list(F = as.vector(wald$Ftest), df = wald$df, df_below = wald$ddf, p = as.vector(wald$p)),
     wilcoxon = test(svyranktest(visits ~ b, d)),
     median = test(svyranktest(visits ~ b, d, test = "median")),
     normal = test(svyranktest(visits ~ b, d, test = "vanderWaerden")),
@@ -88,7 +88,7 @@ equal <- svydesign(id = ~cluster, strata = ~stratum, weights = rep(1, nrow(peopl
 fit <- { m <- svymean(~z, equal); known <- c(.5, .3, .2); n <- nrow(people); x2 <- n * sum((coef(m) - known)^2 / known)
   root <- diag(1 / sqrt(known)); lambda <- eigen(n * root %*% vcov(m) %*% root)$values
   d0 <- sum(lambda)^2 / sum(lambda^2); f <- x2 / sum(lambda)
-  list(chi_square = x2, F = f, df = d0, df_error = d0 * degf(equal), p = pf(f, d0, d0 * degf(equal), lower.tail = FALSE)) }
+  list(chi_square = x2, F = f, df = d0, df_below = d0 * degf(equal), p = pf(f, d0, d0 * degf(equal), lower.tail = FALSE)) }
 # upper against lower 27 % of a sum of items
 answered <- subset(plain, !is.na(item2))
 people$total <- rowSums(people[paste0("item", 1:4)])
