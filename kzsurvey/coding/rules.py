@@ -16,7 +16,7 @@ from kzsurvey.coding.negation import denied
 from kzsurvey.coding.phrases import Phrases, chosen, compile_phrases, statements, weigh
 from kzsurvey.coding.text import clause, clause_borders, fold_pattern
 from kzsurvey.errors import CodingError, Fault, fail_if
-from kzsurvey.survey.codebook import WORD_LIST, expand_pattern
+from kzsurvey.survey.codebook import WORD_LIST, compiled, expand_pattern
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -253,7 +253,7 @@ def _compiled(row: "pd.Series", column: str, words: Mapping[str, str]) -> tuple[
 def _compile(expanded: str) -> re.Pattern:
     """Compile a pattern whose word lists are put in; upper-case letters in it match lower-case text."""
     folded = fold_pattern(expanded)
-    return re.compile(f"(?i:{folded})" if re.search(r"(?<!\\)[A-Z]", folded) else folded)
+    return compiled(f"(?i:{folded})" if re.search(r"(?<!\\)[A-Z]", folded) else folded)
 
 
 def _word_list_fault(line: str, expanded: str, words: Mapping[str, str]) -> tuple[str, str] | None:

@@ -121,7 +121,7 @@ def prevalence(
     variance leaves, and the two are mixed. That of ``human`` is at least as wide as that of a simple random sample,
     where chances were unequal. Those of the other corrections are symmetric on the log odds, with an error that is no
     smaller than Jeffreys' prior has it; for shares of 5 to 10 % and a hundred answers coded they still hold the truth
-    less often than they say (91 to 93 % for 95).
+    less often than they say (90 to 95 % for 95).
 
     References
     ----------

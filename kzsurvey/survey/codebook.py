@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Mapping
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -104,6 +105,12 @@ def expand_pattern(pattern: str, words: Mapping[str, str], *, within: frozenset[
     return WORD_LIST.sub(put_in, pattern)
 
 
+@cache
+def compiled(pattern: str) -> re.Pattern:
+    """A regular expression, compiled once though several stages look at it."""
+    return re.compile(pattern)
+
+
 def _record(
     row: Row, sheet: Sheet, columns: Collection[str], translated: Mapping[str, str] = MappingProxyType({})
 ) -> dict[str, object]:
@@ -191,7 +198,7 @@ def _pattern_faults(sheet: Sheet, row: Row, words: Mapping[str, str]) -> list[Fa
 def _regex_faults(sheet: Sheet, row: Row, column: str, pattern: str) -> list[Fault]:
     """A pattern that cannot be read."""
     try:
-        re.compile(pattern)
+        compiled(pattern)
     except re.error as problem:
         shown = pattern if len(pattern) <= 60 else f"{pattern[:57]}..."
         return [sheet.fault(row, column, f"pattern {shown!r} ({problem})", "a regular expression")]
@@ -200,7 +207,7 @@ def _regex_faults(sheet: Sheet, row: Row, column: str, pattern: str) -> list[Fau
 
 def _is_pattern(text: str) -> bool:
     try:
-        re.compile(text)
+        compiled(text)
     except re.error:
         return False
     return True
