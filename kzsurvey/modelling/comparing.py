@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.special import fdtrc, ndtr
+from scipy.special import chdtrc, fdtrc, ndtr
 
 from kzsurvey.errors import DesignError, Fault, fail_if
 from kzsurvey.modelling.regression import wald_test
@@ -15,6 +15,7 @@ from kzsurvey.modelling.results import Fit
 
 STATISTICS = (
     "n", "n_dropped", "clusters", "df", "r_squared", "deviance", "aic", "effective_parameters", "wald_f", "wald_p",
+    "icc", "sigma", "log_likelihood",
 )  # fmt: skip
 
 
@@ -28,9 +29,10 @@ class Comparison:
         ``model``, ``part`` (``term`` or ``statistic``), ``name``, ``estimate``, ``std_error``, ``conf_low``,
         ``conf_high``, ``p_value``; a statistic has its value in ``estimate``.
     wide : DataFrame, one row per term and statistic, one column per model, as text
-    tests : DataFrame, one row per pair of models with the same outcome, where the terms of one are all in the other
-        ``smaller``, ``larger``, ``terms`` (tested), ``f``, ``df``, ``df_below``, ``p_value`` (Wald), ``lr_p_value``
-        (likelihood ratio, where the kind has one), ``note`` (why a pair has no test).
+    tests : DataFrame, one row per pair of models with the same outcome
+        ``smaller``, ``larger``, ``terms`` (tested; ``x by org``: the variance of a slope between groups), ``f``,
+        ``df``, ``df_below``, ``p_value`` (Wald), ``lr_p_value`` (likelihood ratio, where the kind has one), ``note``
+        (why a pair has no test, or not both).
     """
 
     long: pd.DataFrame
@@ -43,13 +45,13 @@ class Comparison:
 
 
 class LikelihoodRatio(NamedTuple):
-    """A likelihood-ratio test of Rao-Scott type.
+    """A likelihood-ratio test of Rao-Scott type; between models with group effects, of the usual one.
 
     Attributes
     ----------
     statistic : float, deviance of the smaller model less that of the larger, with weights that average 1
-    df : int, terms tested
-    df_below : float, degrees of freedom of the design
+    df : int, terms tested; with group effects also variances and covariances
+    df_below : float, degrees of freedom of the design; infinite with group effects
     weights : (df,) array, design effects of the terms: the statistic is a sum of chi-squares with these factors
     p_value : float
     """
@@ -103,7 +105,7 @@ def compare(*fits: Fit, names: Sequence[str] = (), digits: int = 3) -> Compariso
         raise DesignError(Fault("compare", found, "at least one model, one name for each"))
     long = pd.concat([_long(fit, name) for fit, name in zip(fits, called, strict=True)], ignore_index=True)
     pairs = combinations(zip(fits, called, strict=True), 2)
-    tests = [test for one, two in pairs for test in (_tested(one, two), _tested(two, one)) if test]
+    tests = [test for one, two in pairs if (test := _tested(one, two) or _tested(two, one) or _untested(one, two))]
     return Comparison(long, _wide(long, called, digits), pd.DataFrame(tests, columns=_TEST_COLUMNS))
 
 
@@ -113,7 +115,8 @@ def likelihood_ratio_test(larger: Fit, smaller: Fit) -> LikelihoodRatio:
     Parameters
     ----------
     larger, smaller : Fit
-        Of one kind and outcome, on the same rows; all terms of the smaller are in the larger.
+        Of one kind and outcome, on the same rows; all terms of the smaller are in the larger. Of
+        :func:`kzsurvey.modelling.fit_mixed`: by the same groups, all slopes by group of the smaller in the larger.
 
     Returns
     -------
@@ -122,7 +125,7 @@ def likelihood_ratio_test(larger: Fit, smaller: Fit) -> LikelihoodRatio:
     Raises
     ------
     DesignError
-        Models that are not nested, or of a kind without a deviance.
+        Models that are not nested, or of a kind without a deviance; restricted likelihoods of other terms.
 
     Notes
     -----
@@ -131,12 +134,19 @@ def likelihood_ratio_test(larger: Fit, smaller: Fit) -> LikelihoodRatio:
     simple random sample), divided by a chi-square of the design's degrees of freedom. The probability is the
     saddlepoint approximation that R's ``regTermTest(method = "LRT")`` takes.
 
+    Models with group effects have equal weights: twice the difference of log likelihoods is a chi-square. Where the
+    larger has one slope by group more, whose variance is 0 in the smaller, the probability is the mean of those of
+    chi-squares with the degrees of freedom and with one less (Stram and Lee); for several slopes at once it is that of
+    the plain chi-square, on the safe side.
+
     References
     ----------
     Rao, J. N. K., & Scott, A. J. (1984). On chi-squared tests for multiway contingency tables with cell proportions
     estimated from survey data. Annals of Statistics 12, 46-60. doi:10.1214/aos/1176346391
     Lumley, T., & Scott, A. (2014). Tests for regression models fitted to survey data. Australian & New Zealand Journal
     of Statistics 56, 1-14. doi:10.1111/anzs.12065
+    Stram, D. O., & Lee, J. W. (1994). Variance components testing in the longitudinal mixed effects model. Biometrics
+    50, 1171-1177. doi:10.2307/2533455
 
     Examples
     --------
@@ -148,6 +158,8 @@ def likelihood_ratio_test(larger: Fit, smaller: Fit) -> LikelihoodRatio:
     0.009
     """
     fail_if(_nesting_faults(larger, smaller), DesignError)
+    if larger.kind == "mixed":
+        return _mixed_ratio(larger, smaller)
     place = f"model {larger.model}".strip()
     if any("unscaled" not in fit.extra or "deviance" not in fit.summary for fit in (larger, smaller)):
         raise DesignError(Fault(place, f"no likelihood of kind {larger.kind}", "a regression or ordinal model"))
@@ -207,11 +219,21 @@ def _left_out(larger: Fit, smaller: Fit) -> np.ndarray:
     return np.flatnonzero(~larger.terms["term"].isin(set(smaller.terms["term"])).to_numpy())
 
 
+def _same_outcome(one: Fit, other: Fit) -> bool:
+    """Whether two models are about one outcome."""
+    return one.terms["outcome"].iloc[0] == other.terms["outcome"].iloc[0]
+
+
+def _parts(fit: Fit) -> list[str]:
+    """Terms as they stand in the fit, then slopes by group."""
+    return [*fit.terms["term"], *(f"{slope} by {fit.extra['groups']}" for slope in fit.extra.get("slopes", ()))]
+
+
 def _inside(larger: Fit, smaller: Fit) -> bool:
     """Whether the terms of one model are among those of another of the same outcome."""
-    same = larger.kind == smaller.kind and larger.terms["outcome"].iloc[0] == smaller.terms["outcome"].iloc[0]
-    own, other = set(smaller.terms["term"]), set(larger.terms["term"])
-    return same and own < other
+    alike = all(larger.extra.get(key) == smaller.extra.get(key) for key in ("groups", "likelihood"))
+    same = larger.kind == smaller.kind and alike and _same_outcome(larger, smaller)
+    return same and set(_parts(smaller)) < set(_parts(larger))
 
 
 def _nesting_faults(larger: Fit, smaller: Fit) -> list[Fault]:
@@ -236,17 +258,78 @@ def _tested(smaller: tuple[Fit, str], larger: tuple[Fit, str]) -> dict[str, obje
     if not _inside(large, small):
         return None
     tested = _left_out(large, small)
-    about = {"smaller": small_name, "larger": large_name, "terms": " + ".join(large.terms["term"].iloc[tested])}
+    more = [part for part in _parts(large) if part not in _parts(small)]
+    about = {"smaller": small_name, "larger": large_name, "terms": " + ".join(more)}
     faults = _nesting_faults(large, small)
     if faults:
         return about | {"note": f"{faults[0].found}; allowed: {faults[0].allowed}"}
+    if large.kind == "mixed":
+        return about | _mixed_tests(large, small)
+    return about | _wald(large, tested) | {"lr_p_value": _ratio_p(large, small), "note": ""}
+
+
+def _wald(large: Fit, tested: np.ndarray) -> dict[str, object]:
+    """Whether some terms are all 0."""
     estimate = large.terms["estimate"].to_numpy()[tested]
     df = float(large.terms["df"].iloc[tested].min())
     f, rank, p = wald_test(estimate, large.covariance[np.ix_(tested, tested)], df)
+    return {"f": f, "df": rank, "df_below": df, "p_value": p}
+
+
+def _ratio_p(large: Fit, small: Fit) -> float:
+    """Probability of the likelihood ratio, where the kind has one."""
     both = all("unscaled" in fit.extra and "deviance" in fit.summary for fit in (large, small))
     uncorrected = large.extra.get("small_sample", "none") == "none"
-    ratio = likelihood_ratio_test(large, small).p_value if both and uncorrected else np.nan
-    return about | {"f": f, "df": rank, "df_below": df, "p_value": p, "lr_p_value": ratio, "note": ""}
+    return likelihood_ratio_test(large, small).p_value if both and uncorrected else np.nan
+
+
+def _untested(one: tuple[Fit, str], other: tuple[Fit, str]) -> dict[str, object] | None:
+    """A note on two models of one outcome of which neither lies in the other."""
+    (first, first_name), (second, second_name) = one, other
+    if not _same_outcome(first, second):
+        return None
+    note = "models that are not nested"
+    if first.kind != second.kind:
+        note = f"models of different kinds ({first.kind} and {second.kind})"
+    elif set(_parts(first)) == set(_parts(second)):
+        note = "models of the same terms"
+    elif first.kind == "ordinal" and set(first.extra["columns"]) == set(second.extra["columns"]):
+        note = "the same terms with other slopes by cut: proportional_odds_test is for these"
+    return {"smaller": first_name, "larger": second_name, "terms": "", "note": note}
+
+
+def _likelihood_faults(larger: Fit, smaller: Fit) -> list[Fault]:
+    """Likelihoods of models with group effects that are not on one scale."""
+    place = f"models {larger.model} and {smaller.model}"
+    ways = [[fit.extra.get(key) for key in ("reml", "nodes")] for fit in (larger, smaller)]
+    if ways[0] != ways[1]:
+        return [Fault(place, "likelihoods of two sorts", "the same reml and nodes for both")]
+    if ways[0][0] and len(_left_out(larger, smaller)):
+        return [Fault(place, "restricted likelihoods of other terms", "reml=False for both")]
+    return []
+
+
+def _mixed_ratio(larger: Fit, smaller: Fit) -> LikelihoodRatio:
+    """Of models with group effects."""
+    fail_if(_likelihood_faults(larger, smaller), DesignError)
+    statistic = 2 * (larger.summary["log_likelihood"] - smaller.summary["log_likelihood"])
+    sizes = [1 + len(fit.extra["slopes"]) for fit in (larger, smaller)]
+    variances = [size * (size + 1) // 2 for size in sizes]
+    df = len(_left_out(larger, smaller)) + variances[0] - variances[1]
+    p = float(chdtrc(df, max(statistic, 0.0)))
+    if sizes[0] - sizes[1] == 1:
+        p = (p + float(chdtrc(df - 1, max(statistic, 0.0)))) / 2
+    return LikelihoodRatio(float(statistic), df, np.inf, np.ones(df), p)
+
+
+def _mixed_tests(large: Fit, small: Fit) -> dict[str, object]:
+    """Wald test of terms, where nothing else differs, and likelihood ratio, where the likelihoods may be compared."""
+    slopes = large.extra["slopes"] != small.extra["slopes"]
+    found = {} if slopes else _wald(large, _left_out(large, small))
+    if faults := _likelihood_faults(large, small):
+        return found | {"note": f"no likelihood ratio: {faults[0].found}; allowed: {faults[0].allowed}"}
+    ratio = _mixed_ratio(large, small)
+    return {"df": ratio.df} | found | {"lr_p_value": ratio.p_value, "note": ""}
 
 
 def _sum_p(statistic: float, factors: np.ndarray, below: float) -> float:

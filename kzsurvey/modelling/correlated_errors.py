@@ -178,10 +178,10 @@ def _mediation_faults(asked: _Asked, table: pd.DataFrame, rho: np.ndarray) -> li
     mediator, outcome, title = asked.mediator, asked.outcome, asked.title
     faults = []
     if mediator.kind != "linear":
-        faults.append(Fault(title, f"a {mediator.kind} mediator", "a linear mediator"))
+        faults.append(Fault(title, f"a mediator of kind {mediator.kind}", "a linear mediator"))
     if outcome.kind not in _CLOSED:
         hint = "a probit model of the same outcome" if outcome.kind == "logistic" else ""
-        faults.append(Fault(title, f"a {outcome.kind} outcome", "linear, probit", hint=hint))
+        faults.append(Fault(title, f"an outcome of kind {outcome.kind}", "linear, probit", hint=hint))
     if faults:
         return faults
     if not ((np.abs(rho) < 1).all() and len(rho)):

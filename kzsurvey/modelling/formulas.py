@@ -2,9 +2,10 @@
 
 import ast
 import difflib
+import re
 import warnings
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -16,6 +17,8 @@ from kzsurvey.errors import DesignError, Fault, fail_if
 from kzsurvey.modelling.design import domain_rows
 
 _FUNCTIONS = {"np": np}  # what a formula may use beside the transforms of formulaic (C, center, scale, poly, bs)
+_QUOTED = re.compile(r"`([^`]+)`")
+_IN_BACKTICKS = "a name with spaces or signs stands in backticks: `hours a week`"
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +54,8 @@ def prepare(
     ----------
     formula : str
         Wilkinson notation as formulaic reads it: ``y ~ x + C(group) + a:b + center(x) * z + np.log(pay)``.
-        Centring and coding see the rows used only; categories nobody of them has are left out.
+        Centring and coding see the rows used only; categories nobody of them has are left out. A column whose name has
+        spaces or signs stands in backticks: ``y ~ `hours a week```.
     table : DataFrame, one row per interview
     name : str
         What messages call the model.
@@ -78,11 +82,12 @@ def prepare(
     (('Intercept', 'center(x)', 'C(place)[T.b]'), [[1.0, -1.0, 0.0], [1.0, 1.0, 1.0]], 1)
     >>> prepare("y ~ plce", table, name="H1")
     Traceback (most recent call last):
-    kzsurvey.errors.DesignError: model H1: found unknown variable 'plce'; allowed: columns of analysis; perhaps place
+    kzsurvey.errors.DesignError: model H1: found unknown variable 'plce'; allowed: columns of the table; perhaps place
     """
     left, right, variables = _parsed(formula, name)
     needed = sorted({*variables, *also})
-    fail_if(unknown_variables(needed, table, name=name), DesignError)
+    unknown = unknown_variables(needed, table, name=name)
+    fail_if([replace(fault, hint=_quoted(fault.hint)) for fault in unknown], DesignError)
     domain = domain_rows(where, len(table), place=_model(name))
     rows = domain & _known(table, needed)
     if not rows.any():
@@ -157,7 +162,8 @@ def categorical_variables(spec: ModelSpec) -> set[str]:
     ['x', 'z']
     """
     kinds = {str(factor): state[0].value for factor, state in spec.encoder_state.items()}
-    return {name for factor, kind in kinds.items() if kind == "categorical" for name in _names_in(factor)}
+    factors = {factor for factor in _factors(spec.formula) if kinds.get(factor.strip("`")) == "categorical"}
+    return _names_in(*factors)
 
 
 def unknown_variables(names: Iterable[str], table: pd.DataFrame, *, name: str = "") -> list[Fault]:
@@ -166,11 +172,11 @@ def unknown_variables(names: Iterable[str], table: pd.DataFrame, *, name: str = 
     Examples
     --------
     >>> [str(fault) for fault in unknown_variables(["workloud"], pd.DataFrame({"workload": [1]}), name="H2")]
-    ["model H2: found unknown variable 'workloud'; allowed: columns of analysis; perhaps workload"]
+    ["model H2: found unknown variable 'workloud'; allowed: columns of the table; perhaps workload"]
     """
     columns = [str(column) for column in table]
     return [
-        Fault(_model(name), f"unknown variable {wanted!r}", "columns of analysis", hint=nearest(wanted, columns))
+        Fault(_model(name), f"unknown variable {wanted!r}", "columns of the table", hint=nearest(wanted, columns))
         for wanted in names
         if wanted not in columns
     ]
@@ -198,8 +204,8 @@ def _parsed(formula: str, name: str) -> tuple[str, SimpleFormula, frozenset[str]
     try:
         return _understood(formula)
     except (FormulaicError, SyntaxError) as error:
-        reason = str(error).splitlines()[0]
-        raise DesignError(Fault(_model(name), f"formula {formula!r} ({reason})", "a formula that parses")) from error
+        found = f"formula {formula!r} ({str(error).splitlines()[0]})"
+        raise DesignError(Fault(_model(name), found, "a formula that parses", hint=_IN_BACKTICKS)) from error
     except ValueError as error:
         raise DesignError(Fault(_model(name), f"formula {formula!r}", str(error))) from error
 
@@ -210,21 +216,34 @@ def _understood(formula: str) -> tuple[str, SimpleFormula, frozenset[str]]:
     left, tilde, right = (part.strip() for part in formula.partition("~"))
     if not (left and tilde and right) or "~" in right or "|" in formula:
         raise ValueError("one outcome, ~ and terms: y ~ x + z")
+    if re.search(r"\bQ\(", formula):
+        raise ValueError(_IN_BACKTICKS)
     parsed = Formula(right)
-    return left, parsed, frozenset(_names_in(left, *_factors(parsed)))
+    variables = frozenset(_names_in(left, *_factors(parsed)))
+    alone = _QUOTED.fullmatch(left)
+    return alone[1] if alone else left, parsed, variables
 
 
 def _factors(formula: SimpleFormula) -> list[str]:
-    """The expressions between the operators of a formula."""
-    return [factor.expr for term in formula for factor in term.factors if factor.expr != "1"]
+    """The expressions between the operators of a formula; a column by itself in backticks."""
+    factors = [factor for term in formula for factor in term.factors if factor.expr != "1"]
+    return [f"`{factor.expr}`" if factor.eval_method.value == "lookup" else factor.expr for factor in factors]
 
 
 def _names_in(*expressions: str) -> set[str]:
-    """Variables in Python expressions: names that are not called, and not a module."""
-    trees = [ast.parse(expression, mode="eval") for expression in expressions]
+    """Variables in Python expressions: what is in backticks, and names that are not called, and not a module."""
+    quoted = {name for expression in expressions for name in _QUOTED.findall(expression)}
+    trees = [ast.parse(_QUOTED.sub("0", expression), mode="eval") for expression in expressions]
     nodes = [node for tree in trees for node in ast.walk(tree)]
     called = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
-    return {node.id for node in nodes if isinstance(node, ast.Name) and id(node) not in called} - set(_FUNCTIONS)
+    names = {node.id for node in nodes if isinstance(node, ast.Name) and id(node) not in called}
+    return quoted | (names - set(_FUNCTIONS))
+
+
+def _quoted(hint: str) -> str:
+    """A hint at a column as a formula has to write it."""
+    near = hint.removeprefix("perhaps ")
+    return hint if not near or near.isidentifier() else f"perhaps `{near}`, with its backticks"
 
 
 def _known(table: pd.DataFrame, needed: Iterable[str]) -> np.ndarray:

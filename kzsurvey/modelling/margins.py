@@ -22,6 +22,7 @@ from kzsurvey.modelling.variance import Linearised, infer
 
 _STEP = 1e-3  # of a variable's standard deviation; with five points the error is of its fourth power
 _STENCIL = {-2: 1 / 12, -1: -8 / 12, 1: 8 / 12, 2: -1 / 12}
+_NO_PART = 1e-8  # of the largest derivative, in standard errors of its term: rounding
 Curve = Callable[[np.ndarray], tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]]
 
 
@@ -52,7 +53,8 @@ def predictions(fit: Fit, table: pd.DataFrame, *, level: float = 0.95) -> pd.Dat
     Raises
     ------
     DesignError
-        A fit without predictions, an unknown variable, a category that the fit has not seen.
+        A fit without predictions, an unknown variable, a category that the fit has not seen, rows in which the cuts of
+        an ordinal model cross (slopes by cut, away from the data).
 
     Notes
     -----
@@ -88,7 +90,7 @@ def marginal_effects(
     variables: Sequence[str] | str | None = None,
     by: Sequence[str] | str | None = None,
     where: np.ndarray | None = None,
-    covariates: str = "sampled",
+    covariates: str | None = None,
     level: float = 0.95,
 ) -> Estimates:
     r"""Average marginal effects of variables on the expected outcome, with design-based errors.
@@ -106,15 +108,17 @@ def marginal_effects(
         Rows to average over, among those the model used.
     covariates : {"sampled", "fixed"}
         ``sampled``: the rows averaged over are a sample, like the outcome. ``fixed``: they are the population itself,
-        so that only the coefficients have errors (as in R's margins and marginaleffects).
+        so that only the coefficients have errors (as in R's margins and marginaleffects). Where None, ``sampled``; of
+        :func:`kzsurvey.modelling.fit_mixed` always ``fixed``, with the errors that the model itself says and the
+        fewest degrees of freedom of the terms an effect depends on.
     level : float, of the intervals
 
     Returns
     -------
     Estimates
         ``table`` has a row per variable, contrast, group and category of an ordinal outcome: ``variable``, ``contrast``
-        (``d/dx`` or ``b - a``), the columns of ``by``, ``category``, ``estimate``, ``std_error``, ``df``, ``conf_low``,
-        ``conf_high``, ``p_value``, ``n``. :func:`kzsurvey.modelling.contrast` compares its rows.
+        (``d/d`` and the variable, or ``b - a``), the columns of ``by``, ``category``, ``estimate``, ``std_error``,
+        ``df``, ``conf_low``, ``conf_high``, ``p_value``, ``n``. :func:`kzsurvey.modelling.contrast` compares its rows.
 
     Raises
     ------
@@ -148,6 +152,7 @@ def marginal_effects(
     """
     _predictable(fit)
     design, place = fit.extra["design"], _place(fit)
+    covariates = covariates or ("fixed" if fit.kind == "mixed" else "sampled")
     fail_if(_covariates_faults(fit, table, covariates), DesignError)
     keys = [by] if isinstance(by, str) else list(by or ())
     names = _chosen(fit, variables)
@@ -160,15 +165,15 @@ def marginal_effects(
     effects = [effect for name in names for effect in _effects(fit, used, name)]
     weight = design.weight[rows] if len(table) == len(design) else np.ones(len(rows))
     averages = _Averages(fit.extra["estimator"], tuple(effects), members, rows, covariates == "sampled", weight)
-    estimate, covariance = _inferred(fit, averages, design)
+    estimate, covariance, df = _inferred(fit, averages, design)
     labels = _labels(effects, groups, members, list(fit.extra.get("levels", ())))
-    std_error, df = np.sqrt(np.diag(covariance)), _df(fit)
+    std_error = np.sqrt(np.diag(covariance))
     low, high = interval(estimate, std_error, df, level=level)
     found = {"estimate": estimate, "std_error": std_error, "df": df, "conf_low": low, "conf_high": high}
     with np.errstate(divide="ignore", invalid="ignore"):
         found["p_value"] = p_value(estimate / std_error, df)
     counts = labels.pop("n")
-    return Estimates(labels.assign(**found, n=counts), covariance, df)
+    return Estimates(labels.assign(**found, n=counts), covariance, float(np.min(df)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,13 +200,14 @@ class _Averages:
     def __call__(self, weight: np.ndarray) -> Linearised:
         """Averages, scores over all rows, and bread."""
         inner = self.inner(weight)
+        if not self.sampled:
+            estimate, slope = self.moved(inner.estimate, weight)
+            return Linearised(estimate, inner.scores, slope @ inner.bread)
         share = self._shares(weight)
         effects = [_evaluated(effect, inner.estimate) for effect in self.effects]
         means = [share.T @ value for value, _ in effects]
         slope = np.concatenate([gradient(share).reshape(-1, len(inner.estimate)) for _, gradient in effects])
         estimate = np.concatenate([mean.ravel() for mean in means])
-        if not self.sampled:
-            return Linearised(estimate, inner.scores, slope @ inner.bread)
         scores = np.zeros((len(weight), len(estimate)), order="F")
         scores[self.rows] = np.concatenate(
             [
@@ -214,6 +220,13 @@ class _Averages:
         scale = np.concatenate([np.repeat(1 / total, mean.shape[1]) for mean in means])
         bread = np.concatenate([np.diag(scale), slope @ inner.bread], axis=1)
         return Linearised(estimate, np.concatenate([scores, inner.scores], axis=1), bread)
+
+    def moved(self, beta: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Averages alone, and their derivative in the coefficients."""
+        share = self._shares(weight)
+        effects = [_evaluated(effect, beta) for effect in self.effects]
+        slope = np.concatenate([gradient(share).reshape(-1, len(beta)) for _, gradient in effects])
+        return np.concatenate([(share.T @ value).ravel() for value, _ in effects]), slope
 
     def refits(self, weight: np.ndarray) -> np.ndarray:
         """Averages under each column of weights, without what only linearisation needs."""
@@ -387,13 +400,16 @@ def _rows(fit: Fit, table: pd.DataFrame, where: np.ndarray | None, keys: list[st
     return np.flatnonzero(inside & domain_rows(where, len(table), place=_place(fit)))
 
 
-def _inferred(fit: Fit, averages: _Averages, design: Design) -> tuple[np.ndarray, np.ndarray]:
-    """Averages and covariance, with the covariance of the fit itself where that is corrected for few clusters."""
-    if fit.extra.get("small_sample", "none") == "none":
-        return infer(averages, design)
-    found, inner = averages(design.weight), fit.extra["estimator"](design.weight)
-    slope = found.bread @ np.linalg.inv(inner.bread)
-    return found.estimate, slope @ fit.covariance @ slope.T
+def _inferred(fit: Fit, averages: _Averages, design: Design) -> tuple[np.ndarray, np.ndarray, float | np.ndarray]:
+    """Averages, covariance and degrees of freedom; of a fit with errors of its own, from those."""
+    own = fit.kind == "mixed"
+    if not own and fit.extra.get("small_sample", "none") == "none":
+        return (*infer(averages, design), _df(fit))
+    estimate, slope = averages.moved(fit.terms["estimate"].to_numpy(), design.weight)
+    share = np.abs(slope) * np.sqrt(np.diag(fit.covariance))
+    counts = share > _NO_PART * share.max(axis=1, keepdims=True)
+    fewest = np.where(counts, fit.terms["df"].to_numpy(), np.inf).min(axis=1)
+    return estimate, slope @ fit.covariance @ slope.T, fewest if own else _df(fit)
 
 
 def _chosen(fit: Fit, variables: Sequence[str] | str | None) -> list[str]:
@@ -419,6 +435,8 @@ def _covariates_faults(fit: Fit, table: pd.DataFrame, covariates: str) -> list[F
     if covariates == "fixed":
         return []
     hint = 'covariates="fixed" takes the rows as they are'
+    if fit.kind == "mixed":
+        return [Fault(place, "sampled covariates of a model with group effects", "covariates fixed", hint=hint)]
     correction = fit.extra.get("small_sample", "none")
     faults = [Fault(place, f"sampled covariates with small_sample {correction}", "small_sample none", hint=hint)]
     other = f"a table of {len(table)} rows, and a design of {rows}"

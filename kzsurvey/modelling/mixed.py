@@ -26,7 +26,7 @@ from kzsurvey.modelling.group_likelihood import (
     satterthwaite,
 )
 from kzsurvey.modelling.mixed_categories import Found, constant_inside, fit_categories, group_weights
-from kzsurvey.modelling.regression import _refuse_repeats
+from kzsurvey.modelling.regression import refuse_repeats
 from kzsurvey.modelling.results import Fit, terms_table
 from kzsurvey.modelling.solving import gram, spread
 from kzsurvey.modelling.threads import one_thread
@@ -57,7 +57,8 @@ def fit_mixed(
     Parameters
     ----------
     table : DataFrame, one row per interview
-    formula : str, as in :func:`kzsurvey.modelling.formulas.prepare`
+    formula : str
+        ``y ~ x + C(group) + a:b``, as formulaic reads it; names of columns with spaces or signs in backticks.
     groups : str
         Column that tells the groups. Interviews without a group are left out and counted.
     slopes : str or sequence of str
@@ -353,7 +354,7 @@ def _problem(prepared: Prepared, layout: _Layout, *, reml: bool, place: str) -> 
     matrix, y, names = prepared.matrix, prepared.outcome.to_numpy(dtype=float), prepared.names
     if not names:
         raise DesignError(Fault(place, "a formula without terms", "at least an intercept"))
-    _refuse_repeats(matrix, names, place.removeprefix("model").strip())
+    refuse_repeats(matrix, names, place.removeprefix("model").strip())
     columns = np.empty((len(names) + 1, len(y)))
     for target, column in zip(columns, matrix.T, strict=False):
         target[:] = column

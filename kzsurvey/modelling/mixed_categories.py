@@ -12,9 +12,9 @@ from kzsurvey.errors import DesignError, Fault
 from kzsurvey.modelling.design import make_design
 from kzsurvey.modelling.families import FAMILIES
 from kzsurvey.modelling.formulas import Prepared, model_matrix
-from kzsurvey.modelling.ordinal import _outcome_levels, ordinal_regress
+from kzsurvey.modelling.ordinal import ordinal_regress, outcome_levels
 from kzsurvey.modelling.quadrature import Categories, integrate, make_categories, maximise
-from kzsurvey.modelling.regression import _outcome_numbers, regress
+from kzsurvey.modelling.regression import outcome_numbers, regress
 from kzsurvey.modelling.solving import spread
 from kzsurvey.modelling.variance import Estimator, Linearised
 
@@ -161,7 +161,7 @@ def _degrees(problem: _Problem, code: np.ndarray) -> np.ndarray:
 def _logistic(prepared: Prepared, table: pd.DataFrame, code: np.ndarray, nodes: int, name: str) -> _Problem:
     """An outcome of no and yes."""
     place = f"model {name}".strip()
-    y = _outcome_numbers(prepared, FAMILIES["logistic"], name)
+    y = outcome_numbers(prepared, FAMILIES["logistic"], name)
     design = make_design(weight=np.ones(len(y)))
     line = regress(y, prepared.matrix, design=design, family="logistic", names=prepared.names, name=name)
     constant = np.array([term == "Intercept" for term in prepared.names])
@@ -182,7 +182,7 @@ def _ordinal(prepared: Prepared, table: pd.DataFrame, code: np.ndarray, nodes: i
     if not (pd.api.types.is_numeric_dtype(prepared.outcome.dtype) or hasattr(prepared.outcome, "cat")):
         found = f"outcome {prepared.left} without an order"
         raise DesignError(Fault(f"model {name}".strip(), found, "an ordered category or whole numbers"))
-    codes, levels, _ = _outcome_levels(prepared, table, name)
+    codes, levels, _ = outcome_levels(prepared, table, name)
     keep = np.array([term != "Intercept" for term in prepared.names], dtype=bool)
     matrix, columns = prepared.matrix[:, keep], tuple(term for term in prepared.names if term != "Intercept")
     design = make_design(weight=np.ones(len(codes)))

@@ -24,7 +24,6 @@ from kzsurvey.modelling.scenes import known_value, set_to
 BANDS = ("pointwise", "simultaneous", "fdr")
 SCALES = {
     "linear": "outcome", "logistic": "log odds", "probit": "probit index", "poisson": "log rate",
-    "ordinal": "log odds or index of a higher level",
 }  # fmt: skip
 _SHARES = (0.1, 0.5, 0.9)  # quantiles of the moderator where nothing else is asked for
 _GRID = 1000  # moderator values whose tests share a false discovery rate
@@ -51,7 +50,8 @@ def simple_slopes(
         variable in categories: each category against the first.
     moderator : str, in the same way
     at : values of the moderator, ``"quantiles"`` or ``"sd"``
-        Where None: each category; both values where there are two; else the weighted 10, 50 and 90 % quantiles.
+        Where None: each category; both values where there are two; else the weighted 10, 50 and 90 % quantiles, one
+        row for those that fall together.
         ``"sd"``: the weighted mean, and one standard deviation below and above it. They count as fixed.
     table : DataFrame, the one the model was fitted to
     scale : {"link", "response"}
@@ -190,6 +190,12 @@ class JohnsonNeyman:
     df: float
     scale: str
     band: str
+
+    def __repr__(self) -> str:
+        """One line: the tables are in ``regions`` and ``boundaries``."""
+        ends = ", ".join(f"{value:.4g}" for value in self.boundaries["value"])
+        about = f"crossing={self.crossing:.4g}, band={self.band!r}, scale={self.scale!r}"
+        return f"JohnsonNeyman(boundaries=[{ends}], {about}, {len(self.regions)} regions)"
 
     def _repr_html_(self) -> str:
         """The regions, in a notebook."""
@@ -539,7 +545,7 @@ def _slopes(effect: _Effect, value: object, *, level: float) -> pd.DataFrame:
 def _response_slopes(effect: _Effect, value: object, *, table: pd.DataFrame, level: float) -> pd.DataFrame:
     """The same, of the expected outcome."""
     fit, world = effect.fit, set_to(table, {effect.moderator: value})
-    covariates = "sampled" if fit.extra.get("small_sample", "none") == "none" else "fixed"
+    covariates = None if fit.extra.get("small_sample", "none") == "none" else "fixed"
     found = marginal_effects(fit, world, variables=effect.term, covariates=covariates, level=level).table
     labels = {name: found[name] for name in ("contrast", "category") if name in found}
     return _labelled(effect, value, labels, found[list(_NUMBERS)], "expected outcome")
@@ -565,7 +571,13 @@ def _estimates(fit: Fit, contrast: np.ndarray) -> tuple[np.ndarray, np.ndarray, 
 
 def _scale(fit: Fit) -> str:
     """Scale of the linear predictor."""
-    return SCALES.get(fit.kind, "linear predictor")
+    kind = fit.extra.get("likelihood", fit.kind)
+    if kind == "ordinal":
+        return f"{_INDEX.get(fit.extra.get('link', 'logit'), 'index')} of a higher level"
+    return SCALES.get(kind, "linear predictor")
+
+
+_INDEX = {"logit": "log odds", "probit": "probit index"}  # other links have no name for theirs
 
 
 def _curve(

@@ -28,7 +28,7 @@ from kzsurvey.modelling.cumulative import (
 )
 from kzsurvey.modelling.design import Design, check_rows, degrees_of_freedom
 from kzsurvey.modelling.formulas import Prepared, model_matrix, nearest, prepare, unknown_variables
-from kzsurvey.modelling.regression import _refuse_no_variance, _refuse_repeats, wald_test
+from kzsurvey.modelling.regression import refuse_no_variance, refuse_repeats, wald_test
 from kzsurvey.modelling.results import Fit, terms_table
 from kzsurvey.modelling.solving import spread
 from kzsurvey.modelling.threads import one_thread
@@ -147,13 +147,13 @@ def ordinal_regress(
     faults = [*_link_faults(link, title), *_level_faults(levels, title), *_df_faults(df, layout, design, where, title)]
     fail_if(faults, DesignError)
     _refuse_without_weight(codes, design, rows, levels, title)
-    _refuse_repeats(np.column_stack([np.ones(len(X)), X]), ("the thresholds", *columns), name)
+    refuse_repeats(np.column_stack([np.ones(len(X)), X]), ("the thresholds", *columns), name)
     problem = make_problem(codes, X, shift, varying=varying, link=LINKS[link], layout=layout, title=title)
     solution = solve(problem, design.weight[rows])
     _refuse_crossing(problem, solution.inner)
     estimator = _Refit(problem, rows, design.weight, solution)
     estimate, covariance = infer(estimator, design)
-    _refuse_no_variance(covariance, estimate, layout.names, name)
+    refuse_no_variance(covariance, estimate, layout.names, name)
     fitted = level_probabilities(estimate, X, layout=layout, link=LINKS[link], shift=shift)
     weight = design.weight[rows]
     return OrdinalRegression(
@@ -188,7 +188,8 @@ def fit_ordinal(
     Parameters
     ----------
     table : DataFrame, one row per interview
-    formula : str, as in :func:`kzsurvey.modelling.formulas.prepare`
+    formula : str
+        ``y ~ x + C(group) + a:b``, as formulaic reads it; names of columns with spaces or signs in backticks.
         The outcome is an ordered category or whole numbers; an intercept is implied by the thresholds.
     design : Design, of the rows of the table
     link : {"logit", "probit", "cloglog", "loglog", "cauchit"}
@@ -234,7 +235,7 @@ def fit_ordinal(
     """
     check_rows(design, table, where, place=f"model {name}".strip())
     prepared = prepare(formula, table, name=name, where=where, also=(offset,) if offset else ())
-    codes, levels, unused = _outcome_levels(prepared, table, name)
+    codes, levels, unused = outcome_levels(prepared, table, name)
     keep = np.array([term != "Intercept" for term in prepared.names], dtype=bool)
     columns = tuple(term for term in prepared.names if term != "Intercept")
     groups = _groups(prepared, columns)
@@ -260,7 +261,7 @@ def fit_ordinal(
     counts = {"levels": len(levels), "unused_levels": len(unused)}
     summary = {"n": about["n"], "n_dropped": about["n_dropped"], **_summary(found, rows, design), **counts}
     fitted = np.where(rows[:, None], found.fitted, np.nan)
-    expected = _expecter(prepared, keep, found.layout, LINKS[link], offset, name)
+    expected = _expecter(prepared, keep, found, LINKS[link], offset, name)
     extra = {
         "fitted": pd.DataFrame(fitted, index=table.index, columns=list(levels)),
         "levels": levels,
@@ -323,7 +324,8 @@ def proportional_odds_test(fit: Fit) -> pd.DataFrame:
     """
     title = f"model {fit.model}".strip()
     if fit.kind != "ordinal" or not fit.extra["columns"]:
-        raise DesignError(Fault(title, "no slopes of an ordinal model", "an ordinal model with at least one term"))
+        found = "an ordinal model without terms" if fit.kind == "ordinal" else f"a model of kind {fit.kind}"
+        raise DesignError(Fault(title, found, "an ordinal model with at least one term"))
     extra = fit.extra
     slopes, covariance = infer(extra["by_cut"], extra["design"])
     groups, cuts = extra["columns"], len(extra["levels"]) - 1
@@ -456,11 +458,29 @@ def _refuse_crossing(problem: Problem, inner: np.ndarray) -> None:
     count = crossed(problem, inner)
     if not count:
         return
-    layout = problem.layout
-    free = [name for name, at in zip(layout.columns, layout.position, strict=True) if at[0] != at[-1]]
-    found = f"cuts that cross in {count} of {len(problem.order)} rows (slopes by cut: {', '.join(free)})"
+    free = ", ".join(_by_own_cut(problem.layout))
+    found = f"cuts that cross in {count} of {len(problem.order)} rows (slopes by cut: {free})"
     hint = "fewer terms in nonproportional, or fewer levels"
     raise DesignError(Fault(problem.title, found, "probabilities of at least 0", hint=hint))
+
+
+def _refuse_crossing_rows(found: OrdinalRegression, matrix: np.ndarray, index: pd.Index, title: str) -> None:
+    """The same away from the data, where a fit that is sound there may end."""
+    layout, estimate = found.layout, found.estimate
+    free = ", ".join(_by_own_cut(layout))
+    if not free:
+        return
+    cuts = estimate[: layout.cuts, None] - estimate[layout.position].T @ matrix.T
+    rows = np.flatnonzero((np.diff(cuts, axis=0) <= 0).any(axis=0))
+    if len(rows):
+        told = f"cuts that cross in {len(rows)} of {len(index)} rows (first: {index[rows[0]]}; slopes by cut: {free})"
+        hint = "values nearer the data, or fewer terms in nonproportional"
+        raise DesignError(Fault(title, told, "probabilities of at least 0", hint=hint))
+
+
+def _by_own_cut(layout: Layout) -> list[str]:
+    """Columns with a slope for each cut."""
+    return [name for name, at in zip(layout.columns, layout.position, strict=True) if at[0] != at[-1]]
 
 
 def _null_loss(codes: np.ndarray, shift: np.ndarray, weight: np.ndarray, levels: tuple[str, ...], link: Link) -> float:
@@ -482,16 +502,24 @@ def _null_loss(codes: np.ndarray, shift: np.ndarray, weight: np.ndarray, levels:
     return solve(problem, weight).loss
 
 
-def _outcome_levels(
+def outcome_levels(
     prepared: Prepared, table: pd.DataFrame, name: str
 ) -> tuple[np.ndarray, tuple[str, ...], tuple[str, ...]]:
-    """Code of each row used, names of the levels, and of those nobody chose."""
+    """Code of each row used, names of the levels, and of those nobody chose.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"rank": [3, 1, 3], "x": [1.0, 2.0, 4.0]})
+    >>> codes, levels, unused = outcome_levels(prepare("rank ~ x", table), table, "H1")
+    >>> codes.tolist(), levels, unused
+    ([1, 0, 1], ('1', '3'), ())
+    """
     outcome, title = prepared.outcome, f"model {name}".strip()
     if isinstance(outcome.dtype, pd.CategoricalDtype):
         declared = table[prepared.left].dtype if prepared.left in table else outcome.dtype
         if not getattr(declared, "ordered", False):
             found = f"outcome {prepared.left} without an order"
-            hint = "level ordinal in questions.csv, or an ordered category"
+            hint = "an ordered category: pd.Categorical(..., ordered=True), or level ordinal in a survey folder"
             raise DesignError(Fault(title, found, "an ordered category or whole numbers", hint=hint))
         used = outcome.cat.remove_unused_categories()
         levels = tuple(str(level) for level in used.cat.categories)
@@ -543,12 +571,14 @@ def _offset(table: pd.DataFrame, offset: str, rows: np.ndarray, name: str) -> np
 
 
 def _expecter(
-    prepared: Prepared, keep: np.ndarray, layout: Layout, link: Link, offset: str, name: str
+    prepared: Prepared, keep: np.ndarray, found: OrdinalRegression, link: Link, offset: str, name: str
 ) -> Callable[[pd.DataFrame], Callable[[np.ndarray], np.ndarray]]:
     """Probabilities of the levels of the rows of any table with the variables of the formula, by parameters."""
+    layout = found.layout
 
     def expected(table: pd.DataFrame) -> Callable[[np.ndarray], np.ndarray]:
         matrix = model_matrix(prepared.spec, table, name=name)[:, keep]
+        _refuse_crossing_rows(found, matrix, table.index, f"model {name}".strip())
         shift = _offset(table, offset, np.isfinite(matrix).all(axis=1), name)
         shift = 0.0 if shift is None else shift
         return lambda parameters: level_probabilities(

@@ -119,15 +119,17 @@ class Agreement:
     groups : DataFrame, one row per group of at least the smallest cell, in the order of their names
         ``n``, and a column per null distribution. For looking up, not for ranking: values of small groups are unstable.
     groups_withheld : int, groups in the summary but too small to be shown
+    note : str, which null distribution was left out, and why
     """
 
     table: pd.DataFrame
     groups: pd.DataFrame
     groups_withheld: int
+    note: str = ""
 
     def _repr_html_(self) -> str:
         """The summary, in a notebook."""
-        return self.table.to_html(index=False)
+        return self.table.to_html(index=False) + (f"<p>{self.note}</p>" if self.note else "")
 
 
 def within_agreement(
@@ -137,7 +139,7 @@ def within_agreement(
     groups: str | pd.Series | np.ndarray,
     options: int,
     low: float = 1.0,
-    null: Sequence[str] | Mapping[str, float] = ("uniform", "slight_skew"),
+    null: Sequence[str] | Mapping[str, float] | None = None,
     where: np.ndarray | None = None,
     smallest: int = 5,
 ) -> Agreement:
@@ -154,7 +156,8 @@ def within_agreement(
     low : float
     null : names, or mapping of names to variances
         What answers without agreement would look like: ``uniform``, :math:`(A^2 - 1) / 12`; ``slight_skew``, published
-        for 5 (1.34) and 7 (2.90) points. Others by their variance: ``{"uniform": 2.0, "leaning": 1.0}``.
+        for 5 (1.34) and 7 (2.90) points. Others by their variance: ``{"uniform": 2.0, "leaning": 1.0}``. Where None,
+        both; of scales without a published ``slight_skew`` the first alone, with a note.
     where : (n,) bool array, the domain
     smallest : int
         People a group needs to be shown singly.
@@ -193,7 +196,9 @@ def within_agreement(
     """
     columns = _numbers(items, frame, "within_agreement")
     labels = _labels(groups, frame, len(columns), "within_agreement")
-    variances = _null_variances(null, options)
+    published = options in _SLIGHT_SKEW
+    wanted = null if null is not None else ("uniform", "slight_skew") if published else ("uniform",)
+    variances = _null_variances(wanted, options)
     domain = domain_rows(where, len(columns))
     complete = domain & columns.notna().all(axis=1).to_numpy() & labels.notna().to_numpy()
     used = columns[complete]
@@ -218,7 +223,8 @@ def within_agreement(
     ]
     shown = pd.DataFrame({"n": sizes[several], **found})
     shown = shown[shown["n"] >= smallest]
-    return Agreement(pd.DataFrame(rows), shown, about["groups"] - len(shown))
+    note = "" if published or null is not None else _left_out_note(options)
+    return Agreement(pd.DataFrame(rows), shown, about["groups"] - len(shown), note)
 
 
 def decompose_correlation(
@@ -256,7 +262,8 @@ def decompose_correlation(
     Notes
     -----
     :math:`r = \eta_x \eta_y r_B + \sqrt{1 - \eta_x^2} \sqrt{1 - \eta_y^2} r_W`: a correlation of group means says
-    nothing of the correlation inside groups, and either may have the other sign.
+    nothing of the correlation inside groups, and either may have the other sign. Interviews count equally: a column of
+    weights is not used, for the parts add up only so.
 
     References
     ----------
@@ -485,6 +492,12 @@ def _log_ratio(size: np.ndarray, mean: np.ndarray, inside: np.ndarray) -> tuple[
     moved = moved - inside / (within[..., None] * df) + (size - 1) / df
     centred = moved - moved.mean(axis=-1, keepdims=True)
     return np.log(between / within), np.sqrt(np.square(centred).sum(axis=-1) * groups / (groups - 1))
+
+
+def _left_out_note(options: int) -> str:
+    """Why there is one null distribution where there could be two."""
+    known = " and ".join(map(str, _SLIGHT_SKEW))
+    return f"slight_skew is published for {known} options, not for {options}: null={{name: variance}} takes another"
 
 
 def _null_variances(null: Sequence[str] | Mapping[str, float], options: int) -> dict[str, float]:

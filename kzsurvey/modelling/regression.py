@@ -17,8 +17,7 @@ from kzsurvey.modelling.families import FAMILIES, Family
 from kzsurvey.modelling.few_clusters import corrected, small_sample_faults
 from kzsurvey.modelling.formulas import Prepared, model_matrix, nearest, prepare, unknown_variables
 from kzsurvey.modelling.results import Fit, terms_table
-from kzsurvey.modelling.solving import Problem, Refit, gram, solve
-from kzsurvey.modelling.solving import spread as _spread
+from kzsurvey.modelling.solving import Problem, Refit, gram, solve, spread
 from kzsurvey.modelling.threads import one_thread
 from kzsurvey.modelling.variance import Estimator, infer
 
@@ -134,7 +133,7 @@ def _regressed(problem: Problem, design: Design, where: np.ndarray | None, small
     else:
         estimate = full.estimate
         covariance, term_df = corrected(problem, full, weight, design.stages[0].cluster[rows], small_sample)
-    _refuse_no_variance(covariance, estimate, problem.names, problem.place.removeprefix("model").strip())
+    refuse_no_variance(covariance, estimate, problem.names, problem.place.removeprefix("model").strip())
     family, mu = problem.family, problem.family.mean(full.eta)
     relative = weight / weight.mean()
     return Regression(
@@ -142,7 +141,7 @@ def _regressed(problem: Problem, design: Design, where: np.ndarray | None, small
         covariance=covariance,
         df=df,
         term_df=term_df,
-        fitted=_spread(mu, rows, len(design)),
+        fitted=spread(mu, rows, len(design)),
         deviance=float(relative @ family.deviance(problem.y, mu)),
         null_deviance=float(relative @ family.deviance(problem.y, _null_fit(problem, weight))),
         unscaled=np.linalg.inv(full.information) * weight.mean(),
@@ -167,7 +166,8 @@ def fit_regression(
     Parameters
     ----------
     table : DataFrame, one row per interview
-    formula : str, as in :func:`kzsurvey.modelling.formulas.prepare`
+    formula : str
+        ``y ~ x + C(group) + a:b``, as formulaic reads it; names of columns with spaces or signs in backticks.
     design : Design, of the rows of the table
     family : Family or a key of ``FAMILIES``
     name : str
@@ -204,7 +204,7 @@ def fit_regression(
     family = _family(family, f"model {name}".strip())
     check_rows(design, table, where, place=f"model {name}".strip())
     prepared = prepare(formula, table, name=name, where=where, also=(offset,) if offset else ())
-    outcome = _outcome_numbers(prepared, family, name)
+    outcome = outcome_numbers(prepared, family, name)
     rows, where = prepared.rows, None if prepared.rows.all() else prepared.rows
     shift = table.loc[rows, offset].astype(float).to_numpy() if offset else 0.0
     columns, place = np.ascontiguousarray(prepared.matrix.T), f"model {name}".strip()
@@ -279,8 +279,15 @@ def _family(family: Family | str, place: str) -> Family:
 _TRUTH = {"yes": 1.0, "no": 0.0, "true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0}
 
 
-def _outcome_numbers(prepared: Prepared, family: Family, name: str) -> np.ndarray:
-    """The outcome as numbers; options named yes and no are 1 and 0."""
+def outcome_numbers(prepared: Prepared, family: Family, name: str) -> np.ndarray:
+    """The outcome as numbers; options named yes and no are 1 and 0.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"stays": ["yes", "no"], "x": [1.0, 2.0]})
+    >>> outcome_numbers(prepare("stays ~ x", table), FAMILIES["logistic"], "H1").tolist()
+    [1.0, 0.0]
+    """
     outcome = prepared.outcome
     if pd.api.types.is_numeric_dtype(outcome.dtype):
         return outcome.to_numpy(dtype=float)
@@ -290,6 +297,8 @@ def _outcome_numbers(prepared: Prepared, family: Family, name: str) -> np.ndarra
     words = ", ".join(sorted({str(value) for value in outcome})[:6])
     allowed = "0 and 1, or options named yes and no" if family.outcomes == "binary" else "numbers"
     hint = "a measure with this question as its one item, or a calculate, gives numbers"
+    if getattr(outcome.dtype, "ordered", False):
+        hint = f"fit_ordinal takes words in order; mediate, with kinds={{{prepared.left!r}: 'ordinal'}}"
     raise DesignError(Fault(f"model {name}".strip(), f"outcome {prepared.left} in words ({words})", allowed, hint=hint))
 
 
@@ -305,7 +314,7 @@ def _refuse_unanswerable(problem: Problem, design: Design, df: float, small_samp
         found = f"{coefficients} coefficients on {left:g} degrees of freedom (clusters less strata)"
         faults += [Fault(place, found, f"at most {left:g} coefficients", hint="fewer terms, or more clusters")]
     fail_if(faults, DesignError)
-    _refuse_repeats(problem.columns.T, problem.names, place.removeprefix("model").strip())
+    refuse_repeats(problem.columns.T, problem.names, place.removeprefix("model").strip())
 
 
 def _outcome_faults(problem: Problem) -> list[Fault]:
@@ -320,8 +329,16 @@ def _outcome_faults(problem: Problem) -> list[Fault]:
     return []
 
 
-def _refuse_repeats(X: np.ndarray, names: tuple[str, ...], name: str) -> None:
-    """Columns that are a combination of those before them."""
+def refuse_repeats(X: np.ndarray, names: tuple[str, ...], name: str) -> None:
+    """Refuse columns that are a combination of those before them.
+
+    Examples
+    --------
+    >>> refuse_repeats(np.array([[1.0, 2.0], [1.0, 2.0], [1.0, 2.0]]), ("Intercept", "x"), "H1")
+    Traceback (most recent call last):
+    kzsurvey.errors.DesignError: model H1: found term x is a combination of Intercept; \
+allowed: terms that do not repeat each other; leave one out
+    """
     products = gram(X.T)
     size = np.sqrt(products.diagonal())
     size = np.where(size > 0, size, 1.0)
@@ -342,8 +359,16 @@ def _repeat_fault(scaled: np.ndarray, names: tuple[str, ...], column: int, name:
     return Fault(f"model {name}".strip(), found, "terms that do not repeat each other", hint="leave one out")
 
 
-def _refuse_no_variance(covariance: np.ndarray, estimate: np.ndarray, names: tuple[str, ...], name: str) -> None:
-    """Errors of exactly nothing come from a design or a fit that leaves nothing to vary."""
+def refuse_no_variance(covariance: np.ndarray, estimate: np.ndarray, names: tuple[str, ...], name: str) -> None:
+    """Refuse errors of exactly nothing: they come from a design or a fit that leaves nothing to vary.
+
+    Examples
+    --------
+    >>> refuse_no_variance(np.array([[0.0]]), np.array([2.0]), ("x",), "H1")
+    Traceback (most recent call last):
+    kzsurvey.errors.DesignError: model H1: found no variance left for term x; allowed: a standard error above 0; \
+the model fits without error, or its clusters do not differ
+    """
     variance = np.diag(covariance)
     none = ~(variance > 1e-24 * estimate**2) | ~np.isfinite(variance)
     hint = "the model fits without error, or its clusters do not differ"

@@ -35,6 +35,11 @@ class Fit:
     covariance: np.ndarray
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
+    def __post_init__(self) -> None:
+        """Numbers of the summary as those of Python, whatever computed them."""
+        plain = {key: getattr(value, "item", lambda value=value: value)() for key, value in self.summary.items()}
+        object.__setattr__(self, "summary", plain)
+
     def _repr_html_(self) -> str:
         """The terms, in a notebook."""
         return self.terms.to_html()

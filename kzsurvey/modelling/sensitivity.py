@@ -347,7 +347,8 @@ def e_value_of(
     -------
     DataFrame, one row
         ``model``, ``term``, ``measure`` (how the risk ratio was had), ``risk_ratio``, ``conf_low``, ``conf_high``,
-        ``e_value``, ``e_value_interval``.
+        ``e_value``, ``e_value_interval``. Of a linear model the risk ratio is that of the difference in residual
+        standard deviations (weighted sum of squares over n less coefficients).
 
     Raises
     ------
@@ -402,8 +403,10 @@ def _refuse_other_kinds(fit: Fit) -> None:
     """Partial R squared belongs to linear models."""
     if fit.kind == "linear" and "unscaled" in fit.extra:
         return
-    hints = {"mediation": "mediation_sensitivity"}
-    hint = f"{hints.get(fit.kind, 'e_value_of')} says how strong a confounder would have to be"
+    tools = {"mediation": "mediation_sensitivity"} | dict.fromkeys(("logistic", "poisson", "probit"), "e_value_of")
+    hint = "a linear regression of the same outcome, with any groups as clusters of the design, has one"
+    if fit.kind in tools:
+        hint = f"{tools[fit.kind]} says how strong a confounder would have to be"
     raise DesignError(Fault(_title(fit), f"robustness of a model of kind {fit.kind}", "a linear model", hint=hint))
 
 
@@ -595,7 +598,7 @@ def _coefficient_e_value(fit: Fit, term: str, delta: float, rare: bool | None, l
     values = values if delta > 0 else values[[0, 2, 1]]
     if fit.kind == "linear":
         sd = float(np.sqrt(fit.summary["deviance"] / (fit.summary["n"] - len(names))))
-        return "standardised difference", term, e_value(*values, kind="linear", sd=sd)
+        return "difference in residual standard deviations", term, e_value(*values, kind="linear", sd=sd)
     if fit.kind == "poisson":
         return "rate ratio", term, e_value(*np.exp(values))
     rare = _prevalence(fit) <= _RARE if rare is None else rare

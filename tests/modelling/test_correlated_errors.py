@@ -180,8 +180,8 @@ def test_medsens_is_reproduced_up_to_where_its_iteration_stops():
 @pytest.mark.parametrize(
     ("first", "second", "options", "message"),
     [
-        (("quit ~ vacancies", "probit"), (OUTCOME, "linear"), {}, "a probit mediator; allowed: a linear mediator"),
-        ((MEDIATOR, "linear"), ("quit ~ load + vacancies", "logistic"), {}, "a logistic outcome.*a probit model"),
+        (("quit ~ vacancies", "probit"), (OUTCOME, "linear"), {}, "a mediator of kind probit; allowed: a linear"),
+        ((MEDIATOR, "linear"), ("quit ~ load + vacancies", "logistic"), {}, "of kind logistic.*a probit model"),
         ((MEDIATOR, "linear"), ("leave ~ load + vacancies", "linear"), {}, "pay, which the formula of leave lacks"),
         ((MEDIATOR, "linear"), ("leave ~ vacancies + pay + level", "linear"), {}, "load not in the formula of leave"),
         (
@@ -222,3 +222,11 @@ def test_several_mediators_are_refused(people, design):
                   treatment="vacancies", design=design)  # fmt: skip
     with pytest.raises(DesignError, match="2 mediators"):
         mediation_sensitivity(fit, table=people)
+
+
+def test_kinds_are_named_with_their_article_right(people, design):
+    ranked = people.assign(rank=pd.cut(people["leave"], 3, labels=False))
+    fits = m.fit_regression(people, MEDIATOR, design=design), m.fit_ordinal(
+        ranked, "rank ~ vacancies + pay + level + load", design=design)  # fmt: skip
+    with pytest.raises(DesignError, match="an outcome of kind ordinal"):
+        mediation_sensitivity(*fits, table=ranked, treatment="vacancies")

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from kzsurvey.errors import DesignError
-from kzsurvey.modelling.formulas import nearest, prepare
+from kzsurvey.modelling.formulas import categorical_variables, model_matrix, nearest, prepare, variables_of
 
 
 @pytest.fixture
@@ -63,3 +63,25 @@ def test_every_unknown_variable_is_listed_at_once(table):
 
 def test_nothing_near_gives_no_hint():
     assert nearest("zzz", ["workload"]) == ""
+
+
+def test_columns_with_spaces_or_signs_stand_in_backticks(table):
+    odd = table.rename(columns={"x": "ODS code", "place": "ICS/STP", "y": "y 1"})
+    found = prepare("`y 1` ~ np.log(`ODS code` + 1) + `ICS/STP`", odd)
+    assert (found.left, found.names) == ("y 1", ("Intercept", "np.log(`ODS code` + 1)", "ICS/STP[T.b]"))
+    np.testing.assert_array_equal(found.matrix, prepare("y ~ np.log(x + 1) + place", table).matrix)
+    assert variables_of(found.spec) == ["ODS code", "ICS/STP"]
+    assert categorical_variables(found.spec) == {"ICS/STP"}
+    np.testing.assert_array_equal(model_matrix(found.spec, odd)[found.rows], found.matrix)
+
+
+@pytest.mark.parametrize("formula", ["y ~ ODS code", "y ~ ODS/x", "y ~ Q('ODS code')"])
+def test_a_name_that_needs_backticks_is_told_so(table, formula):
+    odd = table.rename(columns={"place": "ODS/stp" if "/" in formula else "ODS code"})
+    with pytest.raises(DesignError, match="`ODS/stp`|in backticks: `hours a week`"):
+        prepare(formula, odd)
+
+
+def test_messages_speak_of_the_table_at_hand(table):
+    with pytest.raises(DesignError, match="unknown variable 'plce'; allowed: columns of the table; perhaps place"):
+        prepare("y ~ plce", table)

@@ -193,3 +193,55 @@ def test_a_group_that_a_replicate_has_nobody_of_is_refused(people, design):
     fit = m.fit_regression(people, "b ~ x", design=m.jackknife(design), family="logistic")
     with pytest.raises(DesignError, match="1 of 28 replicates without anybody in a group"):
         m.marginal_effects(fit, people.assign(one=one), by="one")
+
+
+@pytest.fixture(scope="module")
+def mixed():
+    table = pd.read_csv(REFERENCE / "mixed.csv").dropna(subset=["org", "x"])
+    return table, m.fit_mixed(table, "y ~ x * z + w", groups="org", name="H1")
+
+
+def test_effects_of_a_model_with_group_effects_have_the_errors_it_says(mixed):
+    table, fit = mixed
+    terms = fit.terms.set_index("term")
+    found = m.marginal_effects(fit, table, variables=["w", "z"]).table.set_index("variable")
+    same(found.loc["w", ["estimate", "std_error", "df"]], terms.loc["w", ["estimate", "std_error", "df"]], 1e-8)
+    at = [fit.terms["term"].tolist().index(name) for name in ("z", "x:z")]
+    part = np.array([1.0, table["x"].mean()])
+    same(found.loc["z", "std_error"], np.sqrt(part @ fit.covariance[np.ix_(at, at)] @ part), 1e-8)
+    assert found.loc["z", "df"] == fit.terms["df"].iloc[at].min()
+
+
+@pytest.mark.parametrize("family", ["logistic", "ordinal"])
+def test_effects_averaged_over_groups_take_the_rows_as_they_are(mixed, family):
+    table, outcome = mixed[0], {"logistic": "b", "ordinal": "o"}[family]
+    fit = m.fit_mixed(table, f"{outcome} ~ x", groups="org", family=family, nodes=5)
+    beta, step = fit.terms["estimate"].to_numpy(), 1e-4
+    slopes = [
+        np.reshape([fit.extra["predict"](beta + sign * move, table.assign(x=table["x"] + place * 1e-3)).mean(axis=0)
+                    for sign in (1, -1) for place in (1, -1)], (2, 2, -1))
+        for move in np.eye(len(beta)) * step
+    ]  # fmt: skip
+    gradient = np.array([(own[0, 0] - own[0, 1] - own[1, 0] + own[1, 1]) for own in slopes]) / (4e-3 * step)
+    found = m.marginal_effects(fit, table).table
+    same(found["std_error"], np.sqrt(np.einsum("pk,pq,qk->k", gradient, fit.covariance, gradient)), 1e-3)
+
+
+def test_sampled_covariates_are_not_for_models_with_group_effects(mixed):
+    table, fit = mixed
+    with pytest.raises(DesignError, match="model H1: found sampled covariates of a model with group effects"):
+        m.marginal_effects(fit, table, covariates="sampled")
+    pd.testing.assert_frame_equal(
+        m.marginal_effects(fit, table).table, m.marginal_effects(fit, table, covariates="fixed").table
+    )
+
+
+def test_cuts_that_cross_outside_the_data_are_refused_by_name():
+    rng = np.random.default_rng(3)
+    table = pd.DataFrame({"x": rng.normal(size=400)})
+    table["y"] = np.digitize(table["x"] + np.exp(table["x"] / 3) * rng.normal(size=400), [-0.5, 0.7])
+    fit = m.fit_ordinal(table, "y ~ x", design=m.make_design(weight=np.ones(400)), nonproportional="x", name="H2")
+    assert (m.predictions(fit, table)["estimate"] > 0).all()
+    far = pd.DataFrame({"x": [0.0, -15.0, 15.0]}, index=["a", "b", "c"])
+    with pytest.raises(DesignError, match=r"model H2: found cuts that cross in 1 of 3 rows \(first: [bc]; slopes by cut: x\)"):
+        m.predictions(fit, far)

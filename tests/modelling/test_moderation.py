@@ -219,3 +219,18 @@ def test_an_ordinal_model_has_slopes_too(people, design):
     found = simple_slopes(fit, "load", "pay", [2], table=table).iloc[0]
     beta = fit.terms.set_index("term")["estimate"]
     np.testing.assert_allclose(found["estimate"], beta["load"] + 2 * beta["load:pay"])
+
+
+def test_the_scale_of_an_ordinal_model_is_that_of_its_link(people, design):
+    ranked = people.assign(rank=pd.cut(people["leave"], 3, labels=False))
+    words = {"logit": "log odds of a higher level", "probit": "probit index of a higher level"}
+    for link, scale in words.items():
+        fit = m.fit_ordinal(ranked, "rank ~ load * pay", design=design, link=link)
+        assert set(simple_slopes(fit, "load", "pay", [2], table=ranked)["scale"]) == {scale}
+
+
+def test_regions_of_an_effect_print_in_a_few_lines(people, design):
+    fit = fitted(people, design, FORMULAS["linear"])
+    text = repr(johnson_neyman(fit, "load", "pay", table=people))
+    assert text.startswith("JohnsonNeyman(boundaries=[")
+    assert "\n" not in text

@@ -325,7 +325,7 @@ def test_a_test_with_too_few_clusters_is_refused_or_missing(table):
 
 def test_the_test_is_for_ordinal_models_with_terms(table):
     for fit in (fitted(table, "y ~ 1"), m.fit_regression(table, "y ~ x", design=sampled(table))):
-        with pytest.raises(DesignError, match="no slopes of an ordinal model"):
+        with pytest.raises(DesignError, match="an ordinal model with at least one term"):
             m.proportional_odds_test(fit)
 
 
@@ -337,3 +337,15 @@ def test_a_declared_model_takes_link_and_nonproportional(table):
     assert fit.terms.set_index("term")["hypothesis"]["z"] == "H1"
     with pytest.raises(DesignError, match="unknown option 'linkk'"):
         m.fit(table, replace(declared, options={"linkk": "probit"}))
+
+
+def test_messages_of_a_plain_table_do_not_speak_of_survey_folders(table):
+    words = pd.Categorical(np.resize(["a", "b", "c"], len(table)))
+    message = refusal(table.assign(y=words), "y ~ x")
+    assert message.endswith("pd.Categorical(..., ordered=True), or level ordinal in a survey folder")
+
+
+def test_the_test_of_proportional_odds_names_the_kind_it_was_given(table):
+    line = m.fit_regression(table, "y ~ x", design=sampled(table), name="H1")
+    with pytest.raises(DesignError, match="model H1: found a model of kind linear; allowed: an ordinal model"):
+        m.proportional_odds_test(line)

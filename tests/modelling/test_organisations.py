@@ -137,10 +137,19 @@ def test_unknown_columns_sizes_and_scales_are_refused(people):
     assert "unknown column 'yy'" in refusal(m.intraclass, "yy", people, groups="org")
     assert "size 'harmonic'" in refusal(m.intraclass, "y", people, groups="org", size="harmonic")
     assert "allowed: 1 to 3" in refusal(m.within_agreement, "o", people, groups="org", options=3, null="uniform")
-    assert "5 or 7 options" in refusal(m.within_agreement, "o", people, groups="org", options=4)
+    skewed = {"groups": "org", "options": 4, "null": "slight_skew"}
+    assert "5 or 7 options" in refusal(m.within_agreement, "o", people, **skewed)
     assert "null 'flat'" in refusal(m.within_agreement, "o", people, groups="org", options=5, null="flat")
     assert "above 0" in refusal(m.within_agreement, "o", people, groups="org", options=5, null={"a": 0.0})
     alone = people.assign(org=people.index)
     assert "no group of two" in refusal(m.within_agreement, "o", alone, groups="org", options=5)
     flat = people.dropna().assign(flat=lambda table: table["y"] - table.groupby("org")["y"].transform("mean"))
     assert "means that are all the same" in refusal(m.decompose_correlation, "x", "flat", flat, groups="org")
+
+
+def test_a_null_without_a_published_variance_is_left_out_with_a_note(people):
+    found = m.within_agreement("o", people, groups="org", options=6)
+    assert found.table["null"].tolist() == ["uniform"]
+    assert "slight_skew is published for 5 and 7 options, not for 6" in found.note
+    assert "slight_skew" in found._repr_html_()
+    assert m.within_agreement("o", people, groups="org", options=5).note == ""

@@ -243,3 +243,20 @@ def test_the_wald_test_of_one_term_is_its_t_test_squared(table, design):
     assert f == pytest.approx((estimates(fit)[1] / fit.terms["std_error"][1]) ** 2)
     assert rank == 1
     assert p == pytest.approx(fit.terms["p_value"][1], abs=1e-12)
+
+
+def test_an_ordered_outcome_is_shown_the_way_to_ordinal_models(table, design):
+    ordered = table.assign(worn=pd.Categorical(np.where(table["z"] > 0, "yes", "no"), ["no", "yes"], ordered=True))
+    with pytest.raises(DesignError, match=r"fit_ordinal takes words in order; mediate, with kinds=\{'worn': 'ord"):
+        m.fit_regression(ordered, "worn ~ x", design=design)
+
+
+def test_numbers_about_a_fit_are_plain_ones(table, design):
+    ranks = table.assign(rank=pd.cut(table["y"], 3, labels=False))
+    fits = [
+        m.fit_regression(table, "named ~ x", design=design, family="logistic"),
+        m.fit_ordinal(ranks, "rank ~ x", design=design),
+        m.fit_mixed(table, "y ~ x", groups="cluster"),
+        m.fit_mixed(table, "named ~ x", groups="cluster", family="logistic", nodes=3),
+    ]
+    assert {type(value) for fit in fits for value in fit.summary.values()} <= {int, float}

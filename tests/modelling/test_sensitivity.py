@@ -257,3 +257,22 @@ def test_e_values_of_other_kinds_and_terms_are_refused(people, design, fit, logi
         e_value_of(logit, "lod")
     with pytest.raises(DesignError, match="a table of 5 rows"):
         e_value_of(logit, "load", table=people.head(5))
+
+
+@pytest.mark.parametrize("kind", ["ordinal", "mixed"])
+def test_kinds_without_an_e_value_are_not_sent_to_it(people, kind):
+    ranked = people.assign(rank=pd.cut(people["leave"], 3, labels=False))
+    design = m.make_design(people, weight="weight", strata="stratum", clusters="cluster")
+    fits = {
+        "ordinal": lambda: m.fit_ordinal(ranked, "rank ~ pay", design=design),
+        "mixed": lambda: m.fit_mixed(people, "leave ~ pay", groups="cluster"),
+    }
+    with pytest.raises(DesignError, match="a linear model; a linear regression of the same outcome") as caught:
+        robustness_value(fits[kind](), "pay")
+    assert "e_value_of" not in str(caught.value)
+
+
+def test_the_e_value_of_a_linear_model_says_which_standard_deviation(people):
+    design = m.make_design(people, weight="weight", strata="stratum", clusters="cluster")
+    fit = m.fit_regression(people, "leave ~ pay", design=design)
+    assert e_value_of(fit, "pay")["measure"].tolist() == ["difference in residual standard deviations"]

@@ -100,4 +100,14 @@ level <- ordinal::clmm(factor(o) ~ x + z + (1 | org), data = people, nAGQ = 11,
                        control = ordinal::clmm.control(gradTol = 1e-9, method = "nlminb", innerCtrl = "noWarn"))
 cases$ordinal <- list(estimate = unname(coef(level)), std_error = unname(sqrt(diag(vcov(level))))[seq_along(coef(level))],
                       sd = unname(level$ST[[1]][1]), log_likelihood = as.numeric(logLik(level)), aic = AIC(level))
+
+# likelihood-ratio tests: of terms by full likelihood, of a slope by either
+tested <- function(small, large, reml) {
+  fits <- lapply(c(small, large), function(formula) lme4::lmer(formula, people, REML = reml, control = tight))
+  found <- anova(fits[[1]], fits[[2]], refit = FALSE)
+  list(statistic = found$Chisq[2], df = found$Df[2], p_value = found$"Pr(>Chisq)"[2])
+}
+cases$ratio <- list(terms = tested(y ~ x + z + (1 | org), y ~ x + z + w + k + (1 | org), FALSE),
+                    slope_reml = tested(y ~ x + z + (1 | org), y ~ x + z + (x | org), TRUE),
+                    slope_ml = tested(y ~ x + z + (1 | org), y ~ x + z + (x | org), FALSE))
 write_json(cases, "mixed.json", digits = 15, auto_unbox = TRUE, pretty = TRUE)
