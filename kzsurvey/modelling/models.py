@@ -173,9 +173,7 @@ def _mixed(analysis: pd.DataFrame, model: Model, design: Design) -> Fit:
     options = _options(model, ("groups", "slopes", "reml", "family", "nodes"))
     if "groups" not in options:
         raise DesignError(Fault(f"model {model.name}", "no groups", "groups = the column that tells them"))
-    return fit_mixed(
-        analysis, model.formula, design=design, name=model.name, where=domain(analysis, model), **options
-    )
+    return fit_mixed(analysis, model.formula, design=design, name=model.name, where=domain(analysis, model), **options)
 
 
 ESTIMATORS: dict[str, Estimate] = {

@@ -37,7 +37,7 @@ class Fit:
 
     def __post_init__(self) -> None:
         """Numbers of the summary as those of Python, whatever computed them."""
-        plain = {key: getattr(value, "item", lambda value=value: value)() for key, value in self.summary.items()}
+        plain = {key: value.item() if isinstance(value, np.generic) else value for key, value in self.summary.items()}
         object.__setattr__(self, "summary", plain)
 
     def _repr_html_(self) -> str:
