@@ -65,7 +65,7 @@ def compile_phrases(table: pd.DataFrame) -> Phrases | None:
 
     Returns
     -------
-    Phrases, or None where the table is empty
+    Phrases, or None where the table has no code
 
     Examples
     --------
@@ -75,10 +75,10 @@ def compile_phrases(table: pd.DataFrame) -> Phrases | None:
     >>> weigh(["缺货", "人多"], phrases).round(2).tolist()
     [[1.12, 0.0], [-1.0, 0.0]]
     """
-    if table.empty:
-        return None
     settings = table[table["code"] == ""].set_index("phrase")["weight"]
     table = table[table["code"] != ""]
+    if table["code"].isin([ANY]).all():
+        return None
     codes, rows = [*dict.fromkeys(table.loc[table["code"] != ANY, "code"]), ANY], table["phrase"] != START
     start = table[~rows].set_index("code")["weight"].reindex(codes).fillna(0.0).to_numpy()
     row, phrases = pd.factorize(table.loc[rows, "phrase"])

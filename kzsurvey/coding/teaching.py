@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 STRENGTH = 0.7  # inverse strength of the ridge penalty
 SMALLEST = 0.25  # weights nearer to 0 than this are left out: there are many, and they say nothing
+CERTAIN = 9.0  # where a code always or never stands
 FOLDS = 5
 LEAST = 10  # a code with fewer sentences is left to its patterns
 WANTED = (0.95, 0.90)  # precision and recall: the settings chosen fall short of both by the same factor
@@ -176,6 +177,10 @@ def _fitted(material: _Material, rows: np.ndarray) -> tuple[np.ndarray, np.ndarr
     targets = np.column_stack([material.codes_true, material.codes_true.any(axis=1)])
     usable = np.column_stack([material.allowed, np.ones(len(targets), dtype=bool)]) & rows[:, None]
     for target, here in zip(targets.T, usable.T, strict=True):
+        if len(np.unique(target[here])) < 2:  # all of them, or none: nothing to tell apart
+            weights.append(np.zeros(len(material.vocabulary)))
+            starts.append(CERTAIN if target[here].all() else -CERTAIN)
+            continue
         model = LogisticRegression(C=STRENGTH, class_weight="balanced", solver="liblinear", random_state=0)
         fitted = model.fit(material.matrix[here], target[here])
         weights.append(np.where(np.abs(fitted.coef_[0] * material.rarity) >= SMALLEST, fitted.coef_[0], 0.0))

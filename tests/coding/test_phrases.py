@@ -62,6 +62,10 @@ def test_a_statement_that_speaks_for_no_code_at_all_gets_none(found):
     assert found("人不少", {"T1": "x"}, *rows) == []
 
 
+def test_settings_without_phrases_leave_everything_to_the_patterns(found):
+    assert found("缺人", {"T1": "缺人"}) == [("T1", "缺人", 1)]
+
+
 def test_phrases_alone_give_a_code_to_the_whole_statement(found):
     assert found("你好。人手少啊。", {"T1": "缺人"}, ("T1", "人手", 3.0)) == [("T1", "人手少啊", 0)]
 

@@ -59,6 +59,12 @@ def test_too_few_sentences_teach_nothing_and_say_so(sentences, market):
         learn_phrases(sentences.iloc[5:15], market)
 
 
+def test_sentences_that_all_have_a_code_teach_which_one(sentences, market):
+    weight = learn_phrases(sentences.iloc[:20], market).phrases.set_index(["code", "phrase"])["weight"]
+    assert weight["(any)", "(start)"] > 0
+    assert weight["T2", "客"] > 0
+
+
 def test_a_code_that_every_sentence_has_cannot_be_learned(sentences, market):
     with pytest.raises(CodingError, match=r"code T2 in every sentence"):
         learn_phrases(sentences.iloc[:10], market)
