@@ -23,10 +23,10 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from kzsurvey.coding.agreement import agreement
-from kzsurvey.coding.coefficients import STATISTICS, estimate
-from kzsurvey.coding.distances import make_panel
-from kzsurvey.coding.ratings import Ratings
+from kzsurvey.coding.intercoder.agreement import agreement
+from kzsurvey.coding.intercoder.coefficients import STATISTICS, estimate
+from kzsurvey.coding.intercoder.distances import make_panel
+from kzsurvey.coding.intercoder.ratings import Ratings
 
 LARGE = 2_000_000
 CLUSTER = 4

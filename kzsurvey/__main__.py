@@ -38,7 +38,7 @@ def check(options: argparse.Namespace) -> None:
 
 def teach(options: argparse.Namespace) -> None:
     """Learn the weighted phrases of a codebook from sentences.csv, and write phrases.csv."""
-    from kzsurvey.coding.teaching import learn_phrases
+    from kzsurvey.coding.rules.teaching import learn_phrases
     from kzsurvey.files import whole_file
     from kzsurvey.survey import read_survey
     from kzsurvey.survey.phrases import PHRASES, read_sentences

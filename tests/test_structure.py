@@ -24,6 +24,11 @@ MAY_IMPORT = {
     "__main__": {"errors", "files", "survey", "coding", "build", "simulate", ""},
     "__init__": set(),
 }
+# Inside a stage too: a folder imports those before it, never those after it.
+FOLDERS = {
+    "modelling": ("sampling", "regression", "describing", "scales", "effects", "coded", "declared"),
+    "coding": ("rules", "intercoder"),
+}
 
 
 def stage(path):
@@ -59,10 +64,24 @@ def test_imports_go_one_way(path):
     assert imported_stages(path) <= allowed
 
 
+@pytest.mark.parametrize("stage_name", FOLDERS)
+def test_folders_of_a_stage_stand_in_one_order(stage_name):
+    order = FOLDERS[stage_name]
+    assert {path.name for path in (PACKAGE / stage_name).iterdir() if (path / "__init__.py").exists()} == set(order)
+    backwards = [
+        (path.name, later)
+        for place, folder in enumerate(order)
+        for path in (PACKAGE / stage_name / folder).glob("*.py")
+        for later in order[place + 1 :]
+        if f"kzsurvey.{stage_name}.{later}." in path.read_text(encoding="utf-8")
+    ]
+    assert not backwards
+
+
 def test_the_check_of_imports_sees_an_import_the_wrong_way(tmp_path):
     module = tmp_path / "module.py"
     module.write_text(
-        "from kzsurvey.coding import code\nfrom kzsurvey import build\nimport kzsurvey.modelling.design\n"
+        "from kzsurvey.coding import code\nfrom kzsurvey import build\nimport kzsurvey.modelling.sampling.design\n"
     )
     assert imported_stages(module) == {"coding", "build", "modelling"}
 

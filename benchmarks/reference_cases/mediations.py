@@ -7,7 +7,7 @@ import pandas as pd
 from scipy.linalg import block_diag
 
 from kzsurvey import modelling as m
-from kzsurvey.modelling.correlated_errors import mediation_sensitivity
+from kzsurvey.modelling.effects.correlated_errors import mediation_sensitivity
 from reference_cases import EXACT, Case, Check, Checked
 
 DRAWS = 4000

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from kzsurvey import modelling as m
-from kzsurvey.modelling import sensitivity
+from kzsurvey.modelling.effects import sensitivity
 from reference_cases import ERRORS, EXACT, GLM, Case, Check, Checked, api_design, terms
 from reference_cases.descriptive import world_bank_design
 

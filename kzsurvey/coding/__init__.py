@@ -4,12 +4,12 @@ Rules are the first of three sources. Human codings and the suggestions of a mod
 ``person`` and ``model``: they need another reader, not another table.
 """
 
-from kzsurvey.coding.agreement import COEFFICIENTS, agreement, confusion, confusion_matrix
-from kzsurvey.coding.examples import example_faults
-from kzsurvey.coding.mentions import code, code_texts
-from kzsurvey.coding.rules import Found, Rule, Rules, compile_rules
-from kzsurvey.coding.text import Folded, fold
-from kzsurvey.coding.unitising import unitising_alpha
+from kzsurvey.coding.intercoder.agreement import COEFFICIENTS, agreement, confusion, confusion_matrix
+from kzsurvey.coding.intercoder.unitising import unitising_alpha
+from kzsurvey.coding.rules.examples import example_faults
+from kzsurvey.coding.rules.mentions import code, code_texts
+from kzsurvey.coding.rules.rules import Found, Rule, Rules, compile_rules
+from kzsurvey.coding.rules.text import Folded, fold
 
 __all__ = [
     "COEFFICIENTS",

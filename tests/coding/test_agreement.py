@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kzsurvey.coding.agreement import COEFFICIENTS, agreement, confusion, confusion_matrix
-from kzsurvey.coding.coefficients import STATISTICS
+from kzsurvey.coding.intercoder.agreement import COEFFICIENTS, agreement, confusion, confusion_matrix
+from kzsurvey.coding.intercoder.coefficients import STATISTICS
 from kzsurvey.errors import CodingError
 
 SHARED = Path(__file__).parents[2].parent / "shared"

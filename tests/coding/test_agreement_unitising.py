@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kzsurvey.coding.unitising import unitising_alpha
+from kzsurvey.coding.intercoder.unitising import unitising_alpha
 from kzsurvey.errors import CodingError
 
 # Krippendorff (2019), Content Analysis, figure 12.11: three observers, a continuum of 60.

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from kzsurvey.coding.negation import denied
-from kzsurvey.coding.text import clause, clause_borders, fold
+from kzsurvey.coding.rules.negation import denied
+from kzsurvey.coding.rules.text import clause, clause_borders, fold
 
 DENIED = [
     ("不缺人手", "缺人手"),

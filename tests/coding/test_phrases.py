@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from kzsurvey.coding import code, code_texts, compile_rules
-from kzsurvey.coding.phrases import LONGEST, chosen, compile_phrases, statements, weigh
+from kzsurvey.coding.rules.phrases import LONGEST, chosen, compile_phrases, statements, weigh
 
 WEIGHTS = [("", "(pattern)", 2.0), ("", "(first)", 0.0), ("", "(further)", 1.0), ("", "(any)", -1.0)]
 

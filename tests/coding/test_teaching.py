@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from kzsurvey.coding.teaching import learn_phrases
+from kzsurvey.coding.rules.teaching import learn_phrases
 from kzsurvey.errors import CodingError
 from kzsurvey.survey import read_survey
 from kzsurvey.survey.phrases import read_sentences

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kzsurvey.coding.text import clause, clause_borders, fold, fold_pattern
+from kzsurvey.coding.rules.text import clause, clause_borders, fold, fold_pattern
 
 # Characters that become several, fewer or none, among those of open answers.
 ODD = "㎡½ﬁ㈱ﷺİßÅe\u0301\u200b\ufeff\u00ad…！，。０Ａ後裏麵髮臺乾幹👍🏽👩‍🌾한각ガ\u3099"

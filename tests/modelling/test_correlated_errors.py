@@ -10,8 +10,8 @@ import pytest
 
 from kzsurvey import modelling as m
 from kzsurvey.errors import DesignError
-from kzsurvey.modelling.correlated_errors import _asked, _scene, mediation_sensitivity
-from kzsurvey.modelling.mediation import mediate
+from kzsurvey.modelling.effects.correlated_errors import _asked, _scene, mediation_sensitivity
+from kzsurvey.modelling.effects.mediation import mediate
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 SHARED = Path(__file__).parents[2].parent / "shared"
@@ -138,7 +138,7 @@ def test_the_effect_is_nothing_at_its_zero_and_its_interval_ends_there(people, f
 
 def test_many_rows_are_done_some_correlations_at_a_time(people, fits, monkeypatch):
     whole = sensed(people, fits, "probit")
-    monkeypatch.setattr("kzsurvey.modelling.correlated_errors._CELLS", 9 * len(people))
+    monkeypatch.setattr("kzsurvey.modelling.effects.correlated_errors._CELLS", 9 * len(people))
     parts = sensed(people, fits, "probit")
     pd.testing.assert_frame_equal(whole.table, parts.table)
     pd.testing.assert_frame_equal(whole.zero, parts.zero)

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from kzsurvey import modelling as m
-from kzsurvey.modelling.intervals import length_interval
+from kzsurvey.modelling.sampling.intervals import length_interval
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 R = json.loads((REFERENCE / "descriptive.json").read_text())

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from kzsurvey.errors import DesignError
-from kzsurvey.modelling.formulas import categorical_variables, model_matrix, nearest, prepare, variables_of
+from kzsurvey.modelling.regression.formulas import categorical_variables, model_matrix, nearest, prepare, variables_of
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 
 from kzsurvey import modelling as m
 from kzsurvey.errors import DesignError
-from kzsurvey.modelling.measures import numbers_of
+from kzsurvey.modelling.describing.numbers import numbers_of
 
 
 def likert(rows=200, seed=0, share=0.7):

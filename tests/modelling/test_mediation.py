@@ -13,7 +13,7 @@ from scipy.special import stdtrit
 
 from kzsurvey import modelling as m
 from kzsurvey.errors import DesignError
-from kzsurvey.modelling import effects, pathways, refits
+from kzsurvey.modelling.effects import pathways, refits, worlds
 from kzsurvey.survey.record import Model
 
 REFERENCE = Path(__file__).parents[1] / "reference"
@@ -165,8 +165,8 @@ def test_a_bootstrap_draw_is_the_fit_under_its_weights(mixed, last):
 def test_the_curve_read_from_a_table_is_the_curve():
     rng = np.random.default_rng(1)
     mean, variance = rng.normal(0, 3, (500, 4)), rng.uniform(0.1, 4, (1, 4))
-    table = effects._from_table("logit", mean, variance)
-    np.testing.assert_allclose(table, effects.smoothed("logit", mean, variance), atol=1e-7)
+    table = worlds._from_table("logit", mean, variance)
+    np.testing.assert_allclose(table, worlds.smoothed("logit", mean, variance), atol=1e-7)
 
 
 @given(mean=st.floats(-8, 8), variance=st.floats(0, 25))
@@ -175,7 +175,7 @@ def test_the_logistic_curve_over_a_normal_variable_is_its_integral(mean, varianc
     points = np.linspace(-9, 9, 4001)
     density = np.exp(-(points**2) / 2) / np.sqrt(2 * np.pi)
     integral = np.trapezoid(density / (1 + np.exp(-(mean + np.sqrt(variance) * points))), points)
-    assert effects.smoothed("logit", np.array([[mean]]), np.array([[variance]]))[0, 0] == pytest.approx(
+    assert worlds.smoothed("logit", np.array([[mean]]), np.array([[variance]]))[0, 0] == pytest.approx(
         integral, abs=1e-8
     )
 

@@ -9,8 +9,8 @@ import pytest
 
 from kzsurvey import modelling as m
 from kzsurvey.errors import DesignError
-from kzsurvey.modelling.group_likelihood import evaluate, make_moments
-from kzsurvey.modelling.quadrature import integrate, make_categories
+from kzsurvey.modelling.regression.group_likelihood import evaluate, make_moments
+from kzsurvey.modelling.regression.quadrature import integrate, make_categories
 from kzsurvey.survey.record import Model
 
 REFERENCE = Path(__file__).parents[1] / "reference"

@@ -9,7 +9,7 @@ import pytest
 
 from kzsurvey import modelling as m
 from kzsurvey.errors import DesignError
-from kzsurvey.modelling.moderation import interaction_curve, johnson_neyman, simple_slopes
+from kzsurvey.modelling.effects.moderation import interaction_curve, johnson_neyman, simple_slopes
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 R = json.loads((REFERENCE / "sensitivity.json").read_text())["moderation"]

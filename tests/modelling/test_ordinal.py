@@ -10,7 +10,7 @@ import pytest
 
 from kzsurvey import modelling as m
 from kzsurvey.errors import DesignError
-from kzsurvey.modelling.cumulative import LINKS, level_probabilities, make_layout
+from kzsurvey.modelling.regression.cumulative import LINKS, level_probabilities, make_layout
 from kzsurvey.survey.record import Model
 
 REFERENCE = Path(__file__).parents[1] / "reference"
@@ -308,7 +308,7 @@ def test_a_replicate_in_which_a_term_does_not_vary_is_refused(table):
 
 
 def test_a_fit_that_does_not_settle_is_refused(table, monkeypatch):
-    monkeypatch.setattr("kzsurvey.modelling.cumulative._STEPS", 2)
+    monkeypatch.setattr("kzsurvey.modelling.regression.cumulative._STEPS", 2)
     assert "no convergence in 2 steps; allowed: fewer terms, or another link" in refusal(table)
     assert "its cuts may cross: fewer terms in nonproportional" in refusal(table, nonproportional="x")
 

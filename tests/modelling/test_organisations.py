@@ -9,7 +9,7 @@ import pytest
 
 from kzsurvey import modelling as m
 from kzsurvey.errors import DesignError
-from kzsurvey.modelling.organisations import _log_ratio
+from kzsurvey.modelling.describing.organisations import _log_ratio
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 SHARED = Path(__file__).parents[2].parent / "shared"

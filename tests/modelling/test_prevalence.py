@@ -20,7 +20,7 @@ from kzsurvey.modelling import (
     prevalence,
     recall_stop,
 )
-from kzsurvey.modelling.prevalence import Cell, calibrated_prediction, posterior_interval
+from kzsurvey.modelling.coded.prevalence import Cell, calibrated_prediction, posterior_interval
 
 EVERY = ("auto", "human", "rogan-gladen", "poststratified", "difference", "ppi++", "dsl")
 

@@ -10,7 +10,7 @@ from statsmodels.genmod.generalized_linear_model import GLM
 
 from kzsurvey import modelling as m
 from kzsurvey.errors import DesignError
-from kzsurvey.modelling.formulas import prepare
+from kzsurvey.modelling.regression.formulas import prepare
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from kzsurvey import modelling as m
 from kzsurvey.errors import DesignError
-from kzsurvey.modelling.sensitivity import (
+from kzsurvey.modelling.effects.sensitivity import (
     adjusted_estimates,
     confounding_bounds,
     e_value,
@@ -185,7 +185,7 @@ def test_average_risks_are_those_of_r_and_their_error_near_its_jackknife(people,
 
 
 def test_average_risks_move_with_weights_as_their_scores_say(people, logit):
-    from kzsurvey.modelling.sensitivity import _log_ratio, used_rows
+    from kzsurvey.modelling.effects.sensitivity import _log_ratio, used_rows
 
     estimator, weight = _log_ratio(logit, used_rows(logit, people), "load", (2.0, 4.0)), people["weight"].to_numpy()
     influence, step = estimator(weight), 1e-4

@@ -7,8 +7,8 @@ import pytest
 
 from kzsurvey import modelling as m
 from kzsurvey.errors import DesignError
-from kzsurvey.modelling import solving
-from kzsurvey.modelling.families import FAMILIES, working
+from kzsurvey.modelling.regression import solving
+from kzsurvey.modelling.regression.families import FAMILIES, working
 
 
 def problem(family, n=400, seed=5):

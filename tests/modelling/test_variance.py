@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kzsurvey import modelling as m
-from kzsurvey.modelling.intervals import interval, p_value
-from kzsurvey.modelling.variance import cluster_sums
+from kzsurvey.modelling.sampling.intervals import interval, p_value
+from kzsurvey.modelling.sampling.variance import cluster_sums
 
 
 def sample(seed, rows=60):

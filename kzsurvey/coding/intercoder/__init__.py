@@ -1,0 +1,1 @@
+"""How far coders agree: coefficients with intervals, for single codes, sets of codes and spans."""

@@ -1,0 +1,1 @@
+"""Rules of the codebook: text folded for matching, patterns, negation, weighted phrases, mentions."""

@@ -1,0 +1,1 @@
+"""What a survey declares: its analysis table, its models and hypotheses, the overviews of its report."""

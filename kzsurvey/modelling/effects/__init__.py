@@ -1,0 +1,1 @@
+"""What a model says: marginal effects, moderation, mediation, and how little would undo it."""

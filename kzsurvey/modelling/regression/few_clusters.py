@@ -1,0 +1,167 @@
+"""Errors and degrees of freedom of a regression in few clusters: residuals corrected for what the fit took of them."""
+
+import numpy as np
+
+from kzsurvey.errors import DesignError, Fault
+from kzsurvey.modelling.regression.families import working
+from kzsurvey.modelling.regression.solving import Problem, Solution
+from kzsurvey.modelling.sampling.design import Design
+
+CORRECTIONS = ("none", "CR1", "CR1S", "CR2", "CR3")
+_LARGEST = 2000  # rows of a cluster whose directions are all needed
+
+
+def small_sample_faults(correction: str, design: Design, place: str) -> list[Fault]:
+    """What keeps a design from having its errors corrected for few clusters."""
+    if correction not in CORRECTIONS:
+        return [Fault(place, f"small_sample {correction!r}", ", ".join(CORRECTIONS))]
+    if correction == "none":
+        return []
+    lacking = {
+        "replicate weights": design.replicates is not None,
+        "calibrated weights": bool(design.calibrations),
+        "a finite population": bool(np.isfinite(design.stages[0].population).any()),
+    }
+    hint = "leave small_sample out, or describe the design by weights, strata and clusters alone"
+    return [
+        Fault(place, f"small_sample {correction} with {what}", "one stage of clusters, weights as drawn", hint=hint)
+        for what, there in lacking.items()
+        if there
+    ]
+
+
+def corrected(
+    problem: Problem, solution: Solution, weight: np.ndarray, cluster: np.ndarray, correction: str
+) -> tuple[np.ndarray, np.ndarray]:
+    r"""Covariance of coefficients and the degrees of freedom of each, corrected for few clusters.
+
+    Parameters
+    ----------
+    problem : Problem, of the rows used
+    solution : Solution
+    weight : (n,) array
+    cluster : (n,) array of integers
+    correction : {"CR1", "CR1S", "CR2", "CR3"}
+
+    Returns
+    -------
+    covariance : (p, p) array
+    df : (p,) array, Satterthwaite's
+
+    Raises
+    ------
+    DesignError
+        Fewer than two clusters in the rows used.
+
+    Notes
+    -----
+    With X and the working residuals e scaled so that e has variance 1, W the sampling weights and M the inverse of the
+    information, each cluster g counts :math:`X_g^T W_g A_g e_g`. ``CR2`` takes for :math:`A_g` the inverse square root
+    of the variance that :math:`e_g` has left under the model, :math:`[(I - H)(I - H)^T]_{gg}`, so that the covariance
+    is unbiased where rows are independent; ``CR3`` takes :math:`(I - H_{gg})^{-1}` (the jackknife), ``CR1`` the
+    constant of m clusters :math:`m / (m - 1)`, ``CR1S`` Stata's constant. The degrees of freedom are those of the
+    chi-square distribution with the mean and variance of each term's variance under that model. Strata are not
+    credited: where they differ, the errors are on the safe side.
+
+    References
+    ----------
+    Bell, R. M., & McCaffrey, D. F. (2002). Bias reduction in standard errors for linear regression with multi-stage
+    samples. Survey Methodology 28, 169-181. https://www150.statcan.gc.ca/n1/pub/12-001-x/2002002/article/9058-eng.pdf
+    Pustejovsky, J. E., & Tipton, E. (2018). Small-sample methods for cluster-robust variance estimation and hypothesis
+    testing in fixed effects models. Journal of Business & Economic Statistics 36, 672-683.
+    doi:10.1080/07350015.2016.1247004
+    """
+    _, curvature, _ = working(problem.family, problem.y, solution.eta, loss=False)
+    root, variance = np.sqrt(curvature), problem.family.variance(problem.family.mean(solution.eta))
+    X, e = (problem.columns * root).T, solution.residual / root
+    bread = np.linalg.inv(solution.information)
+    middle = bread @ ((X * (weight**2)[:, None]).T @ X) @ bread
+    order = np.argsort(cluster, kind="stable")
+    edges = np.flatnonzero(np.diff(cluster[order])) + 1
+    members = np.split(order, edges)
+    if len(members) < 2:
+        found = f"{len(members)} cluster in the rows used"
+        raise DesignError(Fault(problem.place, found, "at least two clusters"))
+    equal = bool((variance == variance[0]).all())
+    most = max(map(len, members))
+    if correction == "CR2" and not equal and most > _LARGEST:
+        found = f"small_sample CR2 with {most} rows in a cluster"
+        raise DesignError(Fault(problem.place, found, f"at most {_LARGEST} rows", hint="CR3, or none"))
+    parts = [
+        _cluster(X[rows], e[rows], weight[rows], None if equal else variance[rows], bread, middle, correction)
+        for rows in members
+    ]
+    scores = np.array([part[0] for part in parts])
+    plain, weighted, sizes = (np.array([part[number] for part in parts]) for number in (1, 2, 3))
+    constant = _constant(correction, len(members), *X.shape)
+    covariance = constant * bread @ (scores.T @ scores) @ bread
+    df = [_satterthwaite(plain[..., j], weighted[..., j], sizes[:, j], bread, middle) for j in range(X.shape[1])]
+    return covariance, np.array(df)
+
+
+def _constant(correction: str, clusters: int, rows: int, terms: int) -> float:
+    """What the sum over clusters is multiplied with."""
+    by_clusters = clusters / (clusters - 1)
+    constants = {"CR1": by_clusters, "CR1S": by_clusters * (rows - 1) / (rows - terms)}
+    return constants.get(correction, 1.0)
+
+
+def _cluster(
+    X: np.ndarray,
+    e: np.ndarray,
+    weight: np.ndarray,
+    variance: np.ndarray | None,
+    bread: np.ndarray,
+    middle: np.ndarray,
+    correction: str,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Corrected score of one cluster, and what its degrees of freedom need.
+
+    The variance left differs from that of the model only in the few directions of X and of weight x X. Where rows
+    differ in variance, the root is taken on the scale of variance x residual, as in R's clubSandwich, and needs all
+    directions.
+    """
+    weighted = X * weight[:, None]
+    pull = weighted @ bread  # W X M: column j is the cluster's share in coefficient j
+    if correction in ("CR2", "CR3"):
+        basis = _basis(np.concatenate([X, weighted], axis=1))
+        near, far = basis.T @ X, basis.T @ weighted
+        hat = near @ bread @ far.T
+        left = -hat - hat.T + near @ middle @ near.T if correction == "CR2" else -hat
+        if correction == "CR2" and variance is not None:
+            inner = np.eye(len(X)) + basis @ left @ basis.T
+            root = _root(variance[:, None] * inner * variance)
+            e, pull = root @ (variance * e), variance[:, None] * (root @ pull)
+        else:
+            change = _root(np.eye(len(left)) + left) if correction == "CR2" else _inverse(np.eye(len(left)) + left)
+            change = change - np.eye(len(left))
+            e, pull = e + basis @ (change @ (basis.T @ e)), pull + basis @ (change.T @ (basis.T @ pull))
+    return weighted.T @ e, X.T @ pull, weighted.T @ pull, (pull**2).sum(axis=0)
+
+
+def _basis(columns: np.ndarray) -> np.ndarray:
+    """Orthonormal columns spanning the given ones."""
+    size = np.linalg.norm(columns, axis=0)
+    vectors, values, _ = np.linalg.svd(columns / np.where(size > 0, size, 1.0), full_matrices=False)
+    return vectors[:, values > 1e-10 * max(values[0], 1e-300)]
+
+
+def _root(left: np.ndarray) -> np.ndarray:
+    """Inverse square root; directions of which nothing is left become 0."""
+    values, vectors = np.linalg.eigh((left + left.T) / 2)
+    power = np.where(values > 1e-12, np.maximum(values, 1e-12) ** -0.5, 0.0)
+    return (vectors * power) @ vectors.T
+
+
+def _inverse(left: np.ndarray) -> np.ndarray:
+    """Inverse; directions of which nothing is left become 0."""
+    return np.linalg.pinv(left, rcond=1e-12)
+
+
+def _satterthwaite(
+    plain: np.ndarray, weighted: np.ndarray, sizes: np.ndarray, bread: np.ndarray, middle: np.ndarray
+) -> float:
+    """Degrees of freedom of one term from the cross-products of its clusters' shares."""
+    cross = weighted @ bread @ plain.T
+    products = np.diag(sizes) - cross - cross.T + plain @ middle @ plain.T
+    return float(np.trace(products) ** 2 / (products**2).sum())

@@ -1,0 +1,299 @@
+"""A formula and a table made into an outcome and a matrix; what the formula asks for and the table lacks is named."""
+
+import ast
+import difflib
+import re
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+from formulaic import Formula, ModelMatrix, ModelSpec, SimpleFormula
+from formulaic.errors import DataMismatchWarning, FormulaicError
+
+from kzsurvey.errors import DesignError, Fault, fail_if
+from kzsurvey.modelling.sampling.design import domain_rows
+
+_FUNCTIONS = {"np": np}  # what a formula may use beside the transforms of formulaic (C, center, scale, poly, bs)
+_QUOTED = re.compile(r"`([^`]+)`")
+_IN_BACKTICKS = "a name with spaces or signs stands in backticks: `hours a week`"
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """What a formula takes from a table.
+
+    Attributes
+    ----------
+    outcome : (m,) Series, left side of the formula for the rows used, as it stands in the table
+    matrix : (m, p) array, right side
+    names : tuple of str, one per column of the matrix
+    rows : (n,) bool array, rows of the table used: in the domain, with every variable known
+    n_dropped : int, rows of the domain left out because a variable is missing
+    left : str, the left side as written
+    spec : ModelSpec, to make the same matrix from other rows
+    """
+
+    outcome: pd.Series
+    matrix: np.ndarray
+    names: tuple[str, ...]
+    rows: np.ndarray
+    n_dropped: int
+    left: str
+    spec: ModelSpec
+
+
+def prepare(
+    formula: str, table: pd.DataFrame, *, name: str = "", where: np.ndarray | None = None, also: tuple[str, ...] = ()
+) -> Prepared:
+    """Evaluate a formula on the rows of a domain that have every variable it needs.
+
+    Parameters
+    ----------
+    formula : str
+        Wilkinson notation as formulaic reads it: ``y ~ x + C(group) + a:b + center(x) * z + np.log(pay)``.
+        Centring and coding see the rows used only; categories nobody of them has are left out. A column whose name has
+        spaces or signs stands in backticks: ``y ~ `hours a week```.
+    table : DataFrame, one row per interview
+    name : str
+        What messages call the model.
+    where : (n,) bool array
+        The domain; everybody where None.
+    also : tuple of str
+        Further columns that must be known (an offset, say).
+
+    Returns
+    -------
+    Prepared
+
+    Raises
+    ------
+    DesignError
+        A formula that does not parse, or with no or several outcomes; unknown variables; nobody left; a term that is
+        not a finite number.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"y": [1.0, 2.0, 4.0], "x": [1.0, None, 3.0], "place": ["a", "b", "b"]})
+    >>> prepared = prepare("y ~ center(x) + C(place)", table)
+    >>> prepared.names, prepared.matrix.tolist(), prepared.n_dropped
+    (('Intercept', 'center(x)', 'C(place)[T.b]'), [[1.0, -1.0, 0.0], [1.0, 1.0, 1.0]], 1)
+    >>> prepare("y ~ plce", table, name="H1")
+    Traceback (most recent call last):
+    kzsurvey.errors.DesignError: model H1: found unknown variable 'plce'; allowed: columns of the table; perhaps place
+    """
+    left, right, variables = _parsed(formula, name)
+    needed = sorted({*variables, *also})
+    unknown = unknown_variables(needed, table, name=name)
+    fail_if([replace(fault, hint=_quoted(fault.hint)) for fault in unknown], DesignError)
+    domain = domain_rows(where, len(table), place=_model(name))
+    rows = domain & _known(table, needed)
+    if not rows.any():
+        found = "nobody in its domain" if not domain.any() else "nobody in its domain with every variable known"
+        raise DesignError(Fault(_model(name), found, "at least one interview"))
+    used = _used(table, needed, rows)
+    outcome = used[left] if left in used else _outcome(left, used, name)
+    matrix = _evaluated(right, used, name)
+    names = tuple(map(str, matrix.model_spec.column_names))
+    values = np.asarray(matrix, dtype=float)
+    fail_if(_infinite_faults(values, names, name), DesignError)
+    dropped = int(domain.sum() - rows.sum())
+    return Prepared(outcome, values, names, rows, dropped, left, matrix.model_spec)
+
+
+def model_matrix(spec: ModelSpec, table: pd.DataFrame, *, name: str = "") -> np.ndarray:
+    """The matrix of a fitted formula for other rows: same columns, same coding and centring.
+
+    Parameters
+    ----------
+    spec : ModelSpec, from :func:`prepare`
+    table : DataFrame, one row per interview (or per case of a grid)
+    name : str
+        What messages call the model.
+
+    Returns
+    -------
+    (n, p) array, missing in rows where a variable is missing
+
+    Raises
+    ------
+    DesignError
+        Unknown variables; a category that the rows fitted did not have; a term that is not a finite number.
+
+    Examples
+    --------
+    >>> spec = prepare("y ~ center(x)", pd.DataFrame({"y": [1.0, 2.0], "x": [1.0, 3.0]})).spec
+    >>> model_matrix(spec, pd.DataFrame({"x": [4.0, None]})).tolist()
+    [[1.0, 2.0], [nan, nan]]
+    """
+    needed = sorted(_names_in(*_factors(spec.formula)))
+    fail_if(unknown_variables(needed, table, name=name), DesignError)
+    rows = _known(table, needed)
+    matrix = np.full((len(table), len(spec.column_names)), np.nan)
+    if rows.any():
+        values = np.asarray(_evaluated(spec, _used(table, needed, rows), name), dtype=float)
+        fail_if(_infinite_faults(values, tuple(map(str, spec.column_names)), name), DesignError)
+        matrix[rows] = values
+    return matrix
+
+
+def variables_of(spec: ModelSpec) -> list[str]:
+    """Variables of the right side of a fitted formula, in the order of their terms.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"y": [1.0, 2.0, 4.0], "x": [1.0, 2.0, 4.0], "z": ["a", "b", "b"]})
+    >>> variables_of(prepare("y ~ z + np.log(x)", table).spec)
+    ['z', 'x']
+    """
+    found = [name for factor in _factors(spec.formula) for name in sorted(_names_in(factor))]
+    return list(dict.fromkeys(found))
+
+
+def categorical_variables(spec: ModelSpec) -> set[str]:
+    """Variables that a fitted formula codes as categories.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"y": [1.0, 2.0, 4.0], "x": [1.0, 2.0, 4.0], "z": ["a", "b", "b"]})
+    >>> sorted(categorical_variables(prepare("y ~ z + C(x)", table).spec))
+    ['x', 'z']
+    """
+    kinds = {str(factor): state[0].value for factor, state in spec.encoder_state.items()}
+    factors = {factor for factor in _factors(spec.formula) if kinds.get(factor.strip("`")) == "categorical"}
+    return _names_in(*factors)
+
+
+def unknown_variables(names: Iterable[str], table: pd.DataFrame, *, name: str = "") -> list[Fault]:
+    """One fault per name that is not a column, with the nearest column there is.
+
+    Examples
+    --------
+    >>> [str(fault) for fault in unknown_variables(["workloud"], pd.DataFrame({"workload": [1]}), name="H2")]
+    ["model H2: found unknown variable 'workloud'; allowed: columns of the table; perhaps workload"]
+    """
+    columns = [str(column) for column in table]
+    return [
+        Fault(_model(name), f"unknown variable {wanted!r}", "columns of the table", hint=nearest(wanted, columns))
+        for wanted in names
+        if wanted not in columns
+    ]
+
+
+def nearest(wanted: str, known: Iterable[str]) -> str:
+    """A hint at the name that was probably meant; empty where none is near.
+
+    Examples
+    --------
+    >>> nearest("pay_satisfction", ["pay_satisfaction", "workload"])
+    'perhaps pay_satisfaction'
+    """
+    near = difflib.get_close_matches(wanted, list(known), n=1, cutoff=0.6)
+    return f"perhaps {near[0]}" if near else ""
+
+
+def _model(name: str) -> str:
+    """What messages call a model."""
+    return f"model {name}".strip()
+
+
+def _parsed(formula: str, name: str) -> tuple[str, SimpleFormula, frozenset[str]]:
+    """Left side as written, right side parsed, and the variables of both."""
+    try:
+        return _understood(formula)
+    except (FormulaicError, SyntaxError) as error:
+        found = f"formula {formula!r} ({str(error).splitlines()[0]})"
+        raise DesignError(Fault(_model(name), found, "a formula that parses", hint=_IN_BACKTICKS)) from error
+    except ValueError as error:
+        raise DesignError(Fault(_model(name), f"formula {formula!r}", str(error))) from error
+
+
+@lru_cache(maxsize=256)
+def _understood(formula: str) -> tuple[str, SimpleFormula, frozenset[str]]:
+    """The parts of a formula; parsing takes longer than a small fit."""
+    left, tilde, right = (part.strip() for part in formula.partition("~"))
+    if not (left and tilde and right) or "~" in right or "|" in formula:
+        raise ValueError("one outcome, ~ and terms: y ~ x + z")
+    if re.search(r"\bQ\(", formula):
+        raise ValueError(_IN_BACKTICKS)
+    parsed = Formula(right)
+    variables = frozenset(_names_in(left, *_factors(parsed)))
+    alone = _QUOTED.fullmatch(left)
+    return alone[1] if alone else left, parsed, variables
+
+
+def _factors(formula: SimpleFormula) -> list[str]:
+    """The expressions between the operators of a formula; a column by itself in backticks."""
+    factors = [factor for term in formula for factor in term.factors if factor.expr != "1"]
+    return [f"`{factor.expr}`" if factor.eval_method.value == "lookup" else factor.expr for factor in factors]
+
+
+def _names_in(*expressions: str) -> set[str]:
+    """Variables in Python expressions: what is in backticks, and names that are not called, and not a module."""
+    quoted = {name for expression in expressions for name in _QUOTED.findall(expression)}
+    trees = [ast.parse(_QUOTED.sub("0", expression), mode="eval") for expression in expressions]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    called = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
+    names = {node.id for node in nodes if isinstance(node, ast.Name) and id(node) not in called}
+    return quoted | (names - set(_FUNCTIONS))
+
+
+def _quoted(hint: str) -> str:
+    """A hint at a column as a formula has to write it."""
+    near = hint.removeprefix("perhaps ")
+    return hint if not near or near.isidentifier() else f"perhaps `{near}`, with its backticks"
+
+
+def _known(table: pd.DataFrame, needed: Iterable[str]) -> np.ndarray:
+    """Rows where all of some variables are known."""
+    known = np.ones(len(table), dtype=bool)
+    for column in needed:
+        known &= ~np.asarray(pd.isna(table[column].array), dtype=bool)
+    return known
+
+
+def _used(table: pd.DataFrame, needed: Iterable[str], rows: np.ndarray) -> pd.DataFrame:
+    """Some variables in some rows, as formulaic takes them."""
+    everybody = bool(rows.all())
+    columns = {column: _plain(table[column] if everybody else table[column][rows]) for column in needed}
+    return pd.DataFrame(columns, index=table.index if everybody else table.index[rows], copy=False)
+
+
+def _plain(column: pd.Series) -> np.ndarray | pd.Categorical:
+    """A column as floats, or as the categories that occur."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return column.array.remove_unused_categories()
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        return column.to_numpy(dtype=float)
+    return pd.Categorical(column)
+
+
+def _outcome(left: str, used: pd.DataFrame, name: str) -> pd.Series:
+    """An outcome that is more than a column."""
+    values = np.asarray(_evaluated(Formula(left, _context=None), used, name), dtype=float)[:, -1]
+    return pd.Series(values, index=used.index)
+
+
+def _evaluated(formula: SimpleFormula | ModelSpec, used: pd.DataFrame, name: str) -> ModelMatrix:
+    """The model matrix as an array, or what in the formula cannot be evaluated."""
+    try:
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("error", DataMismatchWarning)
+            return formula.get_model_matrix(used, context=_FUNCTIONS, na_action="ignore", output="numpy")
+    except (DataMismatchWarning, FormulaicError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise DesignError(
+            Fault(_model(name), f"a term that cannot be evaluated: {reason}", "C(), center(), np.log() ...")
+        ) from error
+
+
+def _infinite_faults(matrix: np.ndarray, names: tuple[str, ...], name: str) -> list[Fault]:
+    """Terms such as the log of 0."""
+    bad = (~np.isfinite(matrix)).sum(axis=0)
+    return [
+        Fault(_model(name), f"term {term} is not a finite number in {count} interviews", "finite numbers")
+        for term, count in zip(names, bad, strict=True)
+        if count
+    ]

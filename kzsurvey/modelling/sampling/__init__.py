@@ -1,0 +1,1 @@
+"""How a sample was drawn: designs, weights, calibration, replicate weights, one variance for every estimator."""
