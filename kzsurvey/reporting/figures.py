@@ -18,6 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
+from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from kzsurvey.errors import Fault, ReportError
@@ -34,6 +35,7 @@ INK, SOFT, LINE = "#1d2b36", "#5b6b78", "#c9d1d8"
 SHADES = ("#1f3a4d", "#6f93ab", "#b9cedb", "#e6edf1", "#f6f2e7")
 DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 1.5, 1, 1.5)))
 BOX, LEVEL, BOX_LABEL = (1.55, 0.62), 1.05, 20  # inches of a box and between boxes; Latin letters in a box
+QUOTES = str.maketrans("“”‘’", "\"\"''")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 STYLE = {
     "font.size": 9,
@@ -103,6 +105,8 @@ def draw(
         FigureCanvasAgg(figure)
         FIGURES[kind].draw(figure, data, report, format=format, **options)
         _sign(figure, report, n)
+        if not report.language.startswith("zh"):
+            _narrow_quotes(figure)
         try:
             return _png(figure)
         except UserWarning as warning:
@@ -406,6 +410,12 @@ def _sign(figure: Figure, report: "Report", n: int | None) -> None:
         said.append(report.word("simulated_mark"))
     if said:
         figure.supxlabel("  ·  ".join(said), x=0.99, ha="right", fontsize=8, color=SOFT)
+
+
+def _narrow_quotes(figure: Figure) -> None:
+    """Straight quotation marks: the curly ones of a Chinese font are as wide as a Chinese character."""
+    for text in figure.findobj(Text):
+        text.set_text(text.get_text().translate(QUOTES))
 
 
 def _png(figure: Figure) -> bytes:

@@ -47,6 +47,14 @@ def test_chinese_is_drawn_and_not_as_boxes(report):
     assert one != other
 
 
+def test_quotation_marks_are_wide_in_chinese_figures_only(survey):
+    curly, straight = (ROWS.assign(label=text) for text in ("“Load” of", '"Load" of'))
+    for language, same in (("en", True), ("zh", False)):
+        report = Report(survey, language)
+        drawn = [draw(rows, report, kind="bars", format="integer") for rows in (curly, straight)]
+        assert (drawn[0] == drawn[1]) is same
+
+
 def test_a_character_no_font_has_is_an_error_that_says_what_to_do(report):
     with pytest.raises(ReportError, match="KZ_FONT"):
         draw(ROWS.assign(label="\U00012000"), report, kind="bars", format="integer")
