@@ -18,7 +18,6 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
-from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from kzsurvey.errors import Fault, ReportError
@@ -99,14 +98,15 @@ def draw(
     ReportError
         No font has a character of a label.
     """
+    if not report.language.startswith("zh"):
+        data = data.map(_narrow).rename(columns=_narrow)
+        options = {name: _narrow(value) for name, value in options.items()}
     with matplotlib.rc_context({**STYLE, "font.family": _families()}), warnings.catch_warnings():
         warnings.filterwarnings("error", message="Glyph .* missing from")
         figure = Figure(figsize=(WIDTH, FIGURES[kind].height(data)), dpi=DOTS)
         FigureCanvasAgg(figure)
         FIGURES[kind].draw(figure, data, report, format=format, **options)
         _sign(figure, report, n)
-        if not report.language.startswith("zh"):
-            _narrow_quotes(figure)
         try:
             return _png(figure)
         except UserWarning as warning:
@@ -412,10 +412,9 @@ def _sign(figure: Figure, report: "Report", n: int | None) -> None:
         figure.supxlabel("  ·  ".join(said), x=0.99, ha="right", fontsize=8, color=SOFT)
 
 
-def _narrow_quotes(figure: Figure) -> None:
+def _narrow(value: object) -> object:
     """Straight quotation marks: the curly ones of a Chinese font are as wide as a Chinese character."""
-    for text in figure.findobj(Text):
-        text.set_text(text.get_text().translate(QUOTES))
+    return value.translate(QUOTES) if isinstance(value, str) else value
 
 
 def _png(figure: Figure) -> bytes:
