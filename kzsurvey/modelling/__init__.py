@@ -9,7 +9,7 @@ _HOME = {
     "sampling.calibration": "Calibrated calibrate calibrated_design greg poststratify rake trim weighting_effect",
     "sampling.design": "Calibration Design Replicates degrees_of_freedom make_design with_replicates",
     "sampling.replication": "balanced bootstrap hadamard_matrix jackknife",
-    "sampling.variance": "Linearised covariance infer joined transformed",
+    "sampling.variance": "Linearised contributions covariance infer joined transformed",
     "describing.comparisons": "Test chi_square one_way rank_test t_test",
     "describing.correlations": "Correlations correlations triangle",
     "describing.estimates": "Estimates contrast differences mean proportion ratio shares total variances",
@@ -34,6 +34,10 @@ _HOME = {
     "coded.coded_regression": "coded_regression",
     "coded.human_samples": "RecallStop draw_sample recall_stop",
     "coded.prevalence": "answers_to_code prevalence",
+    "robustness.leaving_out": "Influence influence leave_one_out",
+    "robustness.selection": "Oster oster",
+    "robustness.specifications": "SpecificationCurve specification_curve",
+    "robustness.stepdown": "romano_wolf",
     "declared.analysis": "analyse sample_design weighting",
     "declared.claims": (
         "Moderation along_moderator average_effects claimed_term equations fragility indirect_along_rho "
