@@ -35,7 +35,7 @@ _HOME = {
     "coded.human_samples": "RecallStop draw_sample recall_stop",
     "coded.prevalence": "answers_to_code prevalence",
     "robustness.leaving_out": "Influence influence leave_one_out",
-    "robustness.selection": "Oster oster",
+    "robustness.selection": "oster",
     "robustness.specifications": "SpecificationCurve specification_curve",
     "robustness.stepdown": "romano_wolf",
     "declared.analysis": "analyse sample_design weighting",
@@ -43,6 +43,7 @@ _HOME = {
         "Moderation along_moderator average_effects claimed_term equations fragility indirect_along_rho "
         "mediation_effects mediation_paths model_variables route"
     ),
+    "declared.fragile": "declared_curves selection_on_controls without_each",
     "declared.models": "ESTIMATORS domain fit fit_models",
     "declared.overviews": "Scales correlated group_tests sample_overview scale_tables",
 }

@@ -16,6 +16,7 @@ import pandas as pd
 from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
@@ -51,6 +52,8 @@ STYLE = {
     "figure.constrained_layout.use": True,
     "svg.hashsalt": "kzsurvey",
 }
+_CURVE = ("estimate", "conf_low", "conf_high")  # columns of a specification curve that are not choices
+_BINS = 120  # along a specification curve: more cannot be told apart
 _PAPER = {"bbox": {"facecolor": "white", "edgecolor": "none", "pad": 1.2, "alpha": 0.9}}
 
 
@@ -75,7 +78,8 @@ def draw(
         ``bars``: ``estimate``; ``parts``: one column of shares per part, in order. ``paths``, a row per arrow:
         ``path``, ``source``, ``target``, ``estimate``, ``conf_low``, ``conf_high``; where a box stands follows from the
         arrows in and out of it. ``curve``: ``value`` (along the horizontal axis), ``estimate``, ``conf_low``,
-        ``conf_high``, optional ``group``.
+        ``conf_high``, optional ``group``. ``specifications``, a row per specification in their order: ``estimate``,
+        ``conf_low``, ``conf_high``, and a column of flags per choice, named as readers know it.
     report : Report
     kind : str
         A key of ``FIGURES``.
@@ -84,9 +88,9 @@ def draw(
     format : str
         How numbers on the axis are written.
     **options
-        ``axis``: text of the value axis. Of ``curve`` also ``upright``: text of the vertical axis, above it;
-        ``middle``: from where to where a bar on the horizontal axis says that the middle half of the sample is;
-        ``marks``: values at which the interval ends at 0.
+        ``axis``: text of the value axis. Of ``curve`` and ``specifications`` also ``upright``: text of the vertical
+        axis, above it; of ``curve`` ``middle``: from where to where a bar on the horizontal axis says that the middle
+        half of the sample is; ``marks``: values at which the interval ends at 0.
 
     Returns
     -------
@@ -257,6 +261,47 @@ def curve(
         axes.plot(middle, (0.012, 0.012), color=INK, linewidth=4, solid_capstyle="butt", transform=across, zorder=5)
 
 
+def specifications(
+    figure: Figure, data: pd.DataFrame, report: "Report", *, format: str, axis: str = "", upright: str = ""
+) -> None:
+    """Estimates of many specifications in their order with their intervals; below, which choices each of them made.
+
+    A row of shades per choice: the darker, the more of the specifications that stand there made it.
+    """
+    choices = [name for name in data.columns if name not in _CURVE]
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(UPRIGHT, ROW * max(len(choices), 1)))
+    place = np.arange(1, len(data) + 1)
+    low, high, line = (data[name].to_numpy(dtype=float) for name in ("conf_low", "conf_high", "estimate"))
+    above.vlines(place, low, high, color=SHADES[2], linewidth=min(max(0.4, 250 / max(len(data), 1)), 2.5))
+    clear = (low > 0) | (high < 0)
+    for which, shade in ((clear, INK), (~clear, SHADES[1])):
+        above.plot(place[which], line[which], ".", color=shade, markersize=3 if len(data) > 100 else 6)
+    above.axhline(0, color=SOFT, linewidth=0.9, linestyle=(0, (4, 3)))
+    above.set_title(_wrapped(upright, 2 * LABEL), loc="left", fontsize=9)
+    above.yaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
+    above.yaxis.set_major_formatter(FuncFormatter(lambda value, _: shown_tick(value, format, above.get_yticks())))
+    above.grid(axis="y", color=LINE, linewidth=0.6)
+    edges = np.linspace(0.5, len(data) + 0.5, min(len(data), _BINS) + 1)
+    share = np.stack([_shares_of(data[name].to_numpy(dtype=float), place, edges) for name in choices])
+    below.pcolormesh(edges, np.arange(len(choices) + 1) - 0.5, share, cmap=_greys(), vmin=0, vmax=1, linewidth=0)
+    _rows(below, choices)
+    below.set_xlim(0.5, len(data) + 0.5)
+    below.set_xlabel(_wrapped(axis, 3 * LABEL))
+    below.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
+
+
+def _shares_of(flags: np.ndarray, place: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Share of the specifications between two edges that made a choice."""
+    total, _ = np.histogram(place, bins=edges)
+    made, _ = np.histogram(place, bins=edges, weights=flags)
+    return made / np.maximum(total, 1)
+
+
+def _greys() -> LinearSegmentedColormap:
+    """From the paper to the ink."""
+    return LinearSegmentedColormap.from_list("kz", ["white", SHADES[0]])
+
+
 def _by_rows(data: pd.DataFrame) -> float:
     """Height of a figure with a row per label, higher where labels need several lines or rows hold several groups."""
     lines = max((_wrapped(str(label)).count("\n") + 1 for label in data["label"]), default=1)
@@ -275,6 +320,11 @@ def _by_mediators(data: pd.DataFrame) -> float:
     return 0.7 + BOX[1] + LEVEL * max(len(_between(data)), 1)
 
 
+def _by_choices(data: pd.DataFrame) -> float:
+    """Height of a specification curve with a row per choice below it."""
+    return UPRIGHT + 0.6 + 0.8 * ROW * sum(name not in _CURVE for name in data.columns)
+
+
 def _fixed(data: pd.DataFrame) -> float:
     return UPRIGHT
 
@@ -287,6 +337,7 @@ FIGURES = {
     "histogram": Kind(histogram, "integer", _fixed, marks=True),
     "paths": Kind(paths, "number", _by_mediators),
     "curve": Kind(curve, "number", _fixed),
+    "specifications": Kind(specifications, "number", _by_choices),
 }
 
 

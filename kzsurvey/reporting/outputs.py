@@ -373,4 +373,15 @@ def _alt_range(known: pd.DataFrame, report: "Report", name: str, written: str) -
     )
 
 
-ALTS = {("source", "target", "conf_low"): _alt_paths, ("value", "conf_low"): _alt_curve, ("label",): _alt_range}
+def _alt_specifications(known: pd.DataFrame, report: "Report", name: str, written: str) -> str:
+    """How many specifications, and how far apart."""
+    low, high = (shown(value, written) for value in (known["estimate"].min(), known["estimate"].max()))
+    return report.word("alt_specifications").format(kind=name, rows=len(known), low=low, high=high)
+
+
+ALTS = {
+    ("source", "target", "conf_low"): _alt_paths,
+    ("value", "conf_low"): _alt_curve,
+    ("label",): _alt_range,
+    ("estimate", "conf_low"): _alt_specifications,
+}

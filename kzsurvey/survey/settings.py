@@ -117,8 +117,19 @@ LISTS = {
         "title": WORDS,
         "text": WORDS,
     },
+    "specifications": {
+        **dict.fromkeys(("name", "model"), TEXT),
+        **dict.fromkeys(("outcomes", "terms", "controls", "always", "weights"), TEXTS),
+        "samples": WORDS,
+        "title": WORDS,
+    },
 }
-NEEDED_IN_LIST = {"delivered": ("file",), "schemes": ("name", "questions"), "models": ("name", "kind", "formula")}
+NEEDED_IN_LIST = {
+    "delivered": ("file",),
+    "schemes": ("name", "questions"),
+    "models": ("name", "kind", "formula"),
+    "specifications": ("name", "model", "outcomes", "terms"),
+}
 DEFAULTS = {
     "interview": {"near_duplicate": 0.95},
     "sample": {"strata": (), "clusters": (), "weight": "", "population": (), "lonely": "adjust"},

@@ -28,6 +28,7 @@ DATA = {
         ],
         columns=["path", "source", "target", "estimate", "conf_low", "conf_high"],
     ),
+    "specifications": ROWS.drop(columns="label").assign(甲=[True, False], b=[True, True]),
     "curve": pd.DataFrame(
         {"value": [1, 2, 3.5], "estimate": [0.9, 0.5, 0.1], "conf_low": [0.6, 0.4, -0.2], "conf_high": [1.2, 0.6, 0.4]}
     ),
@@ -135,6 +136,18 @@ def test_each_group_of_a_curve_has_a_line_of_its_own(report):
     assert draw(two, report, kind="curve", format="number") != draw(
         DATA["curve"], report, kind="curve", format="number"
     )
+
+
+def test_a_choice_is_dark_where_specifications_made_it(report):
+    rows = pd.DataFrame({"estimate": np.arange(40) / 40, "conf_low": 0.0, "conf_high": 1.0})
+    early, late = (
+        image.imread(BytesIO(draw(rows.assign(made=flags), report, kind="specifications", format="number")))
+        for flags in (rows.index < 20, rows.index >= 20)
+    )
+    below = slice(int(0.83 * early.shape[0]), int(0.87 * early.shape[0]))
+    left, right = slice(150, 450), slice(700, 900)
+    assert early[below, left, :3].mean() < early[below, right, :3].mean()
+    assert late[below, left, :3].mean() > late[below, right, :3].mean()
 
 
 def test_a_curve_is_readable_in_grey(report):

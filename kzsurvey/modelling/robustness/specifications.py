@@ -14,12 +14,14 @@ import pandas as pd
 from scipy.special import stdtrit
 
 from kzsurvey.errors import DesignError, Fault, SurveyError, fail_if
-from kzsurvey.modelling.regression.regression import fit_regression
-from kzsurvey.modelling.regression.results import Fit
-from kzsurvey.modelling.robustness.stepdown import chance, multipliers, standard_contributions
+from kzsurvey.modelling.regression.families import FAMILIES, Family
+from kzsurvey.modelling.regression.formulas import prepare
+from kzsurvey.modelling.regression.regression import outcome_numbers, regress
+from kzsurvey.modelling.robustness.stepdown import chance, multipliers
 from kzsurvey.modelling.sampling.design import Design, check_rows, domain_rows
-
-WEIGHTS = ("weighted", "unweighted")
+from kzsurvey.modelling.sampling.intervals import interval, p_value
+from kzsurvey.modelling.sampling.variance import contributions
+from kzsurvey.survey.references import WEIGHTS
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +47,10 @@ class SpecificationCurve:
     def _repr_html_(self) -> str:
         """The summary, in a notebook."""
         return self.summary.to_html(index=False)
+
+
+_KNOWN = "outcome_that_everybody_has"
+_ESTIMATES = ("estimate", "std_error", "conf_low", "conf_high")
 
 
 class _Choice(NamedTuple):
@@ -80,8 +86,8 @@ def specification_curve(
     ----------
     table : DataFrame, one row per interview
     outcomes, terms : names of columns, one of each in every specification
-        With more than one outcome or term, estimates are in standard deviations (of the outcome, for linear models) per
-        standard deviation of the term, so that they can stand on one axis.
+        With more than one outcome or term, estimates are per standard deviation of the term, for linear models in
+        standard deviations of the outcome (of all in the sample who have both), so that they can stand on one axis.
     controls : terms of a formula, each in or out
     always : terms of a formula that stand in every specification
     samples : mapping of a name to (n,) bool array or None
@@ -133,17 +139,17 @@ def specification_curve(
     """
     check_rows(design, table, where, place="specification_curve")
     chosen = {"": None} if samples is None else dict(samples)
-    fail_if(_choice_faults(table, outcomes, terms, chosen, weights), DesignError)
+    fail_if(_choice_faults(table, outcomes, terms, chosen, weights, family), DesignError)
     domain = domain_rows(where, len(table), place="specification_curve")
     inside = {name: domain & domain_rows(flags, len(table), place=f"sample {name}") for name, flags in chosen.items()}
     designs = {"weighted": design, "unweighted": _unweighted(design)}
+    written = [*(f"`{name}`" for name in terms), *always, *controls]
+    material = _material(table, outcomes, written, FAMILIES[family], domain)
     choices = _choices(outcomes, terms, tuple(chosen), weights, controls, most, seed)
-    standard = len(outcomes) > 1 or len(terms) > 1
-    found = [
-        _fitted(table, one, always, inside[one.sample], designs[one.weights], family, standard=standard, level=level)
-        for one in choices
-    ]
+    found = [_fitted(material, one, always, inside[one.sample], designs[one.weights], level) for one in choices]
     rows = pd.DataFrame([{**_described(one, controls), **row} for one, (row, _) in zip(choices, found, strict=True)])
+    if len(outcomes) > 1 or len(terms) > 1:
+        rows = _standardised(rows, material, inside, designs)
     parts = [part for _, part in found if part is not None]
     if not parts:
         first = rows["not_fitted"].iloc[0]
@@ -154,7 +160,12 @@ def specification_curve(
 
 
 def _choice_faults(
-    table: pd.DataFrame, outcomes: Sequence[str], terms: Sequence[str], samples: dict, weights: Sequence[str]
+    table: pd.DataFrame,
+    outcomes: Sequence[str],
+    terms: Sequence[str],
+    samples: dict,
+    weights: Sequence[str],
+    family: str,
 ) -> list[Fault]:
     """Choices that are none."""
     faults = [
@@ -168,6 +179,8 @@ def _choice_faults(
         if name not in table
     ]
     wrong = [name for name in weights if name not in WEIGHTS]
+    if family not in FAMILIES:
+        faults.append(Fault("specification_curve", f"family {family!r}", ", ".join(FAMILIES)))
     return faults + [Fault("specification_curve", f"weights {name!r}", ", ".join(WEIGHTS)) for name in wrong]
 
 
@@ -205,37 +218,77 @@ def _described(choice: _Choice, controls: Sequence[str]) -> dict:
     return {"outcome": choice.outcome, "term": choice.term, "sample": choice.sample, "weights": choice.weights, **flags}
 
 
+class _Material(NamedTuple):
+    """Everything specifications are made of, evaluated once: missing where a variable is."""
+
+    outcomes: dict[str, np.ndarray]
+    terms: dict[str, np.ndarray]
+    family: Family
+
+
+def _material(
+    table: pd.DataFrame, outcomes: Sequence[str], terms: Sequence[str], family: Family, inside: np.ndarray
+) -> _Material:
+    """Outcomes as numbers and terms as columns, for all rows of the domain that have them."""
+    numbers = {}
+    for name in outcomes:
+        prepared = prepare(f"`{name}` ~ 1", table, name="specification_curve", where=inside)
+        numbers[name] = np.full(len(table), np.nan)
+        numbers[name][prepared.rows] = outcome_numbers(prepared, family, "specification_curve")
+    columns, known = {}, table.assign(**{_KNOWN: 1.0})
+    for term in terms:
+        prepared = prepare(f"{_KNOWN} ~ {term}", known, name="specification_curve", where=inside)
+        columns[term] = np.full((len(table), prepared.matrix.shape[1] - 1), np.nan)
+        columns[term][prepared.rows] = prepared.matrix[:, 1:]
+    return _Material(numbers, columns, family)
+
+
 def _fitted(
-    table: pd.DataFrame,
-    choice: _Choice,
-    always: Sequence[str],
-    inside: np.ndarray,
-    design: Design,
-    family: str,
-    *,
-    standard: bool,
-    level: float,
+    material: _Material, choice: _Choice, always: Sequence[str], inside: np.ndarray, design: Design, level: float
 ) -> tuple[dict, np.ndarray | None]:
     """One specification: its row, and what each cluster adds to its error in standard errors."""
-    outcome, term = f"`{choice.outcome}`", f"`{choice.term}`"
-    formula = f"{outcome} ~ " + " + ".join([term, *always, *choice.controls])
+    written, outcome = [f"`{choice.term}`", *always, *choice.controls], material.outcomes[choice.outcome]
+    rows = inside & ~np.isnan(outcome)
+    for term in written:
+        rows &= ~np.isnan(material.terms[term]).any(axis=1)
+    parts = {term: _coded(material.terms[term], rows) for term in written}
+    names = ("Intercept", *(term.strip("`") for term, part in parts.items() for _ in part.T))
+    matrix = np.column_stack([np.ones(len(rows)), *parts.values()])
     try:
-        fit = fit_regression(table, formula, design=design, family=family, where=inside, level=level)
-        part = standard_contributions(fit, choice.term)
+        found = regress(outcome, matrix, design=design, family=material.family, names=names, where=rows)
     except SurveyError as error:
         return {"estimate": np.nan, "not_fitted": error.faults[0].found}, None
-    row = fit.terms.loc[fit.terms["term"] == choice.term].iloc[0]
-    scale = _scale(table, choice, fit, design) if standard else 1.0
-    moved = {name: row[name] * scale for name in ("estimate", "std_error", "conf_low", "conf_high")}
-    return {**moved, "df": row["df"], "p_value": row["p_value"], "n": row["n"], "not_fitted": ""}, part
+    estimate, std_error = found.estimate[1], np.sqrt(found.covariance[1, 1])
+    low, high = interval(estimate, std_error, found.df, level=level)
+    row = {"estimate": estimate, "std_error": std_error, "df": found.df, "conf_low": low, "conf_high": high}
+    row |= {"p_value": p_value(estimate / std_error, found.df), "n": int(rows.sum()), "not_fitted": ""}
+    return row, contributions(found.estimator, design)[:, 1] / std_error
 
 
-def _scale(table: pd.DataFrame, choice: _Choice, fit: Fit, design: Design) -> float:
-    """Standard deviations of the outcome (linear models) per standard deviation of the term, among the rows used."""
-    rows = fit.extra["rows"]
-    names = [choice.term, choice.outcome] if fit.kind == "linear" else [choice.term]
-    sizes = [_deviation(table.loc[rows, name].to_numpy(dtype=float), design.weight[rows]) for name in names]
-    return sizes[0] / sizes[1] if len(sizes) > 1 else sizes[0]
+def _coded(columns: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Columns of a term for these rows: of a category, those that somebody has, but for the first if all have one."""
+    used = columns[rows]
+    if columns.shape[1] == 1 or not np.isin(used, (0.0, 1.0)).all():
+        return columns
+    there = np.flatnonzero(used.any(axis=0))
+    everybody = len(there) > 1 and (used.sum(axis=1) == 1).all()
+    return columns[:, there[1:] if everybody else there if len(there) else [0]]
+
+
+def _standardised(
+    rows: pd.DataFrame, material: _Material, inside: dict[str, np.ndarray], designs: dict[str, Design]
+) -> pd.DataFrame:
+    """Per standard deviation of the term; in standard deviations of the outcome, where the model is linear."""
+    chosen = ["outcome", "term", "sample", "weights"]
+    scales = {}
+    for outcome, term, sample, weights in set(rows[chosen].itertuples(index=False, name=None)):
+        x, y = material.terms[f"`{term}`"][:, 0], material.outcomes[outcome]
+        known = inside[sample] & ~np.isnan(x) & ~np.isnan(y)
+        weight = designs[weights].weight[known]
+        unit = _deviation(y[known], weight) if material.family.name == "linear" else 1.0
+        scales[outcome, term, sample, weights] = _deviation(x[known], weight) / unit
+    scale = np.array([scales[key] for key in rows[chosen].itertuples(index=False, name=None)])
+    return rows.assign(**{name: rows[name] * scale for name in _ESTIMATES})
 
 
 def _deviation(values: np.ndarray, weight: np.ndarray) -> float:
