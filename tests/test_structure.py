@@ -27,7 +27,17 @@ MAY_IMPORT = {
 }
 # Inside a stage too: a folder imports those before it, never those after it.
 FOLDERS = {
-    "modelling": ("sampling", "regression", "describing", "scales", "effects", "coded", "robustness", "declared"),
+    "modelling": (
+        "sampling",
+        "regression",
+        "describing",
+        "scales",
+        "effects",
+        "coded",
+        "robustness",
+        "planning",
+        "declared",
+    ),
     "coding": ("rules", "intercoder"),
 }
 

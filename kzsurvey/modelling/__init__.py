@@ -38,6 +38,7 @@ _HOME = {
     "robustness.selection": "oster",
     "robustness.specifications": "SpecificationCurve specification_curve",
     "robustness.stepdown": "romano_wolf",
+    "planning.power": "power sample_shape",
     "declared.analysis": "analyse sample_design weighting",
     "declared.claims": (
         "Moderation along_moderator average_effects claimed_term equations fragility indirect_along_rho "
@@ -45,6 +46,7 @@ _HOME = {
     ),
     "declared.fragile": "declared_curves selection_on_controls without_each",
     "declared.models": "ESTIMATORS domain fit fit_models",
+    "declared.plans": "declared_plans",
     "declared.overviews": "Scales correlated group_tests sample_overview scale_tables",
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names.split()}

@@ -162,6 +162,7 @@ def figure_output(
     counts: Sequence[str] | None = None,
     sums: Sequence[str] | None = (),
     format: str = "",
+    sampling: bool = True,
     **options: Any,
 ) -> Output:
     """A figure with the text that stands in for it, and its JSON twin.
@@ -180,6 +181,8 @@ def figure_output(
         As for a table.
     format : str
         How a number is written: a key of ``FORMATS``.
+    sampling : bool
+        Whether intervals are those of the survey's sample; a note says so.
     **options
         Of the kind of figure.
 
@@ -204,7 +207,7 @@ def figure_output(
         notes,
         None,
         hidden=bool(mask.any()),
-        interval="conf_low" in safe,
+        interval=sampling and "conf_low" in safe,
         mark="note_withheld" if kept else "note_not_drawn",
     )
     lines += [report.word("note_few_drawn").format(names=_named(few))] if len(few) else []

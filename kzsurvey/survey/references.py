@@ -59,6 +59,7 @@ def reference_faults(read: Mapping[str, Any], known: Known) -> list[Fault]:
         *_title_faults(read),
         *_model_faults(read, known),
         *_specification_faults(read, known),
+        *_plan_faults(read),
         *_report_faults(read, known),
     ]
 
@@ -156,7 +157,7 @@ def _column_faults(read: Mapping[str, Any], known: Known) -> Iterator[Fault]:
 
 def _title_faults(read: Mapping[str, Any]) -> Iterator[Fault]:
     """Titles and sentences in a language that is not declared."""
-    lists = ("schemes", "models", "specifications")
+    lists = ("schemes", "models", "specifications", "plans")
     entries = [(f"{name}.{entry['name']}.", entry) for name in lists for entry in read.get(name, ())]
     for path, entry in [("", read), *entries]:
         for key in ("title", "text"):
@@ -194,6 +195,14 @@ def _specification_faults(read: Mapping[str, Any], known: Known) -> Iterator[Fau
         for where in filter(None, entry.get("samples", {}).values()):
             yield from _where_faults(where, variables, f"{key}.samples")
         yield from _unknown(f"{key}.weights", entry.get("weights", ()), WEIGHTS, listed(WEIGHTS))
+
+
+def _plan_faults(read: Mapping[str, Any]) -> Iterator[Fault]:
+    """Plans for a model that is not declared."""
+    models = [model["name"] for model in read.get("models", ())]
+    for plan in read.get("plans", ()):
+        key = f"plans.{plan['name']}.model"
+        yield from _unknown(key, [plan["model"]], models, f"a declared model: {listed(models)}")
 
 
 def _mediators(model: Mapping[str, Any]) -> list[str]:
