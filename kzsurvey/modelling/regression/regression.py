@@ -219,7 +219,7 @@ def fit_regression(
     summary = _summary(found, prepared.names, outcome, where, design, family)
     summary = {"n": about["n"], "n_dropped": about["n_dropped"], **summary}
     extra = {
-        "fitted": pd.Series(found.fitted, index=table.index).where(rows),
+        "fitted": pd.Series(np.where(rows, found.fitted, np.nan), index=table.index),
         "family": family,
         "offset": offset,
         "spec": prepared.spec,
