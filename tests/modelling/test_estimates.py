@@ -191,7 +191,7 @@ def test_every_estimate_takes_the_rule_and_an_unknown_one_is_refused(table):
     two = table.assign(named=table["named"].astype("str"))
     asked = {
         "t": lambda df: m.t_test("hours", two, by="named", df=df, **options).df,
-        "one mean": lambda df: m.t_test("hours", frame=table, against=40, df=df, **options).df,
+        "one mean": lambda df: m.t_test("hours", table=table, against=40, df=df, **options).df,
         "r": lambda df: m.correlations(["hours", "named"], table, df=df, **options).table["df"][0],
         "median": lambda df: m.quantile("hours", table, df=df, **options).table["df"][0],
         "score": lambda df: m.quantile("hours", table, df=df, interval="score", **options).table["df"][0],

@@ -1,6 +1,6 @@
 """Weighted means, totals, ratios, proportions and shares, by group, with design-based errors; no row is dropped unseen.
 
-Every function takes columns of a frame by name, or arrays and a design, and gives one tidy row per variable and group.
+Every function takes columns of a table by name, or arrays and a design, and gives one tidy row per variable and group.
 All groups of one call are estimated jointly, so that differences between them have the right error.
 """
 
@@ -59,7 +59,7 @@ class Cells(NamedTuple):
 
 def mean(
     values: Columns,
-    frame: pd.DataFrame | None = None,
+    table: pd.DataFrame | None = None,
     *,
     design: Design | None = None,
     by: Columns | None = None,
@@ -72,11 +72,11 @@ def mean(
 
     Parameters
     ----------
-    values : column name(s) of ``frame``, or (n,) array, Series or DataFrame of numbers
-    frame : DataFrame, one row per interview
+    values : column name(s) of ``table``, or (n,) array, Series or DataFrame of numbers
+    table : DataFrame, one row per interview
     design : Design
-        Where None, read from the columns ``weight``, ``stratum`` and ``cluster`` of ``frame``.
-    by : column name(s) of ``frame``, or Series or DataFrame
+        Where None, read from the columns ``weight``, ``stratum`` and ``cluster`` of ``table``.
+    by : column name(s) of ``table``, or Series or DataFrame
         Groups; several columns are crossed.
     where : (n,) bool array
         The domain. Rows outside keep their place in the design.
@@ -108,15 +108,15 @@ def mean(
     >>> mean("hours", table).table[["variable", "estimate", "n", "n_dropped"]].to_dict("records")
     [{'variable': 'hours', 'estimate': 52.5, 'n': 3, 'n_dropped': 1}]
     """
-    design = design_for(frame, design, values, by, where)
-    columns = number_columns(chosen_columns(values, frame))
-    cells = cells_of(columns, pd.DataFrame(1.0, columns.index, columns.columns), frame, by, where)
+    design = design_for(table, design, values, by, where)
+    columns = number_columns(chosen_columns(values, table))
+    cells = cells_of(columns, pd.DataFrame(1.0, columns.index, columns.columns), table, by, where)
     return tidy_estimates(_ratio_estimator(cells), cells, design, level, deff, df)
 
 
 def total(
     values: Columns,
-    frame: pd.DataFrame | None = None,
+    table: pd.DataFrame | None = None,
     *,
     design: Design | None = None,
     by: Columns | None = None,
@@ -132,16 +132,16 @@ def total(
     >>> total([1.0, 2.0, 6.0], design=make_design(weight=[2, 2, 2])).table["estimate"].tolist()
     [18.0]
     """
-    design = design_for(frame, design, values, by, where)
-    columns = number_columns(chosen_columns(values, frame))
-    cells = cells_of(columns, pd.DataFrame(1.0, columns.index, columns.columns), frame, by, where)
+    design = design_for(table, design, values, by, where)
+    columns = number_columns(chosen_columns(values, table))
+    cells = cells_of(columns, pd.DataFrame(1.0, columns.index, columns.columns), table, by, where)
     return tidy_estimates(_total_estimator(cells), cells, design, level, deff, df)
 
 
 def ratio(
     numerator: Columns,
     denominator: Columns,
-    frame: pd.DataFrame | None = None,
+    table: pd.DataFrame | None = None,
     *,
     design: Design | None = None,
     by: Columns | None = None,
@@ -154,7 +154,7 @@ def ratio(
 
     Parameters
     ----------
-    numerator, denominator : column names of ``frame``, or arrays of numbers
+    numerator, denominator : column names of ``table``, or arrays of numbers
         As many of one as of the other.
 
     Notes
@@ -167,19 +167,19 @@ def ratio(
     >>> ratio("filled", "posts", table).table["estimate"].tolist()
     [0.75]
     """
-    design = design_for(frame, design, numerator, denominator, by, where)
-    above, below = (number_columns(chosen_columns(columns, frame)) for columns in (numerator, denominator))
+    design = design_for(table, design, numerator, denominator, by, where)
+    above, below = (number_columns(chosen_columns(columns, table)) for columns in (numerator, denominator))
     if above.shape != below.shape:
         raise ValueError(f"{above.shape[1]} numerators for {below.shape[1]} denominators")
     above.columns = [f"{top}/{bottom}" for top, bottom in zip(above, below, strict=True)]
     below.columns = above.columns
-    cells = cells_of(above, below, frame, by, where)
+    cells = cells_of(above, below, table, by, where)
     return tidy_estimates(_ratio_estimator(cells), cells, design, level, deff, df)
 
 
 def proportion(
     values: Columns,
-    frame: pd.DataFrame | None = None,
+    table: pd.DataFrame | None = None,
     *,
     design: Design | None = None,
     by: Columns | None = None,
@@ -193,7 +193,7 @@ def proportion(
 
     Parameters
     ----------
-    values : column name(s) of ``frame``, or arrays
+    values : column name(s) of ``table``, or arrays
         0 and 1, or flags.
     method : {"logit", "likelihood", "beta", "asin", "wilson", "mean", "xlogit"}
         ``logit``: Wald interval on the log odds (``xlogit`` is R's second name of it). ``likelihood``: the proportions
@@ -220,18 +220,18 @@ def proportion(
     >>> proportion("code_P1", table).table[["estimate", "conf_low", "conf_high"]].round(3).to_dict("records")
     [{'estimate': 0.375, 'conf_low': 0.087, 'conf_high': 0.792}]
     """
-    design = design_for(frame, design, values, by, where)
-    columns = number_columns(chosen_columns(values, frame))
+    design = design_for(table, design, values, by, where)
+    columns = number_columns(chosen_columns(values, table))
     wrong = [name for name in columns if not columns[name].dropna().isin([0, 1]).all()]
     if wrong:
         raise DesignError([Fault("proportion", "values other than 0 and 1", "0 and 1", column=name) for name in wrong])
-    cells = cells_of(columns, pd.DataFrame(1.0, columns.index, columns.columns), frame, by, where)
+    cells = cells_of(columns, pd.DataFrame(1.0, columns.index, columns.columns), table, by, where)
     return _proportions(cells, design, level, method, deff, df)
 
 
 def shares(
     values: Columns,
-    frame: pd.DataFrame | None = None,
+    table: pd.DataFrame | None = None,
     *,
     design: Design | None = None,
     by: Columns | None = None,
@@ -245,7 +245,7 @@ def shares(
 
     Parameters
     ----------
-    values : column name(s) of ``frame``, or Series
+    values : column name(s) of ``table``, or Series
         Categories keep their order, and those nobody gave stay in with share 0.
 
     Other parameters as in :func:`proportion`.
@@ -257,17 +257,17 @@ def shares(
     [{'value': 'a', 'estimate': 0.5, 'n': 3, 'n_dropped': 1},
      {'value': 'b', 'estimate': 0.5, 'n': 3, 'n_dropped': 1}]
     """
-    design = design_for(frame, design, values, by, where)
-    columns = chosen_columns(values, frame)
+    design = design_for(table, design, values, by, where)
+    columns = chosen_columns(values, table)
     answers = {(name, value): _is(columns[name], value) for name in columns for value in _levels(columns[name])}
     flags = pd.DataFrame(answers, index=columns.index)
     ones = pd.DataFrame(1.0, flags.index, flags.columns)
-    return _proportions(cells_of(flags, ones, frame, by, where), design, level, method, deff, df)
+    return _proportions(cells_of(flags, ones, table, by, where), design, level, method, deff, df)
 
 
 def variances(
     values: Columns,
-    frame: pd.DataFrame | None = None,
+    table: pd.DataFrame | None = None,
     *,
     design: Design | None = None,
     by: Columns | None = None,
@@ -281,7 +281,7 @@ def variances(
 
     Parameters
     ----------
-    values : column name(s) of ``frame``, or arrays of numbers
+    values : column name(s) of ``table``, or arrays of numbers
     covariances : bool
         One row for every pair of variables (columns ``variable`` and ``other``) in place of one for every variable.
 
@@ -308,18 +308,18 @@ def variances(
     >>> variances(["hours", "pay"], table, covariances=True).table["estimate"].round(6).tolist()
     [100.0, 15.0, 3.0]
     """
-    design = design_for(frame, design, values, by, where)
-    columns = number_columns(chosen_columns(values, frame))
+    design = design_for(table, design, values, by, where)
+    columns = number_columns(chosen_columns(values, table))
     count = columns.shape[1]
     first, second = np.triu_indices(count) if covariances else (np.arange(count), np.arange(count))
-    cells = cells_of(columns.iloc[:, first], columns.iloc[:, second], frame, by, where)
+    cells = cells_of(columns.iloc[:, first], columns.iloc[:, second], table, by, where)
     found = tidy_estimates(_moment_estimator(cells), cells, design, level, deff, df)
     others = np.repeat(columns.columns[second], len(cells.labels) // len(second))
     same = cells.labels["variable"].to_numpy() == others
-    table = _above_zero(found.table, same, level)
+    rows = _above_zero(found.table, same, level)
     if covariances:
-        table.insert(1, "other", others)
-    return replace(found, table=table)
+        rows.insert(1, "other", others)
+    return replace(found, table=rows)
 
 
 def contrast(estimates: Estimates, weights: Mapping[str, Sequence[float]], *, level: float = 0.95) -> Estimates:
@@ -406,16 +406,16 @@ _RESULTS = ("estimate", "std_error", "df", "conf_low", "conf_high", "n", "n_drop
 _RESULTS += ("n_coded", "n_positive", "method")  # of prevalence
 
 
-def chosen_columns(values: Columns, frame: pd.DataFrame | None) -> pd.DataFrame:
+def chosen_columns(values: Columns, table: pd.DataFrame | None) -> pd.DataFrame:
     """The columns asked for, as a frame, whether named or given."""
     names = [values] if isinstance(values, str) else values
-    if frame is not None and not isinstance(names, (pd.Series, pd.DataFrame, np.ndarray)):
-        unknown = [name for name in names if not isinstance(name, str) or name not in frame]
+    if table is not None and not isinstance(names, (pd.Series, pd.DataFrame, np.ndarray)):
+        unknown = [name for name in names if not isinstance(name, str) or name not in table]
         if unknown:
             raise DesignError(
                 [Fault("analysis", f"unknown column {name!r}", "a column of the table") for name in unknown]
             )
-        return frame[list(names)]
+        return table[list(names)]
     if isinstance(values, pd.DataFrame):
         return values
     if isinstance(values, pd.Series):
@@ -449,16 +449,16 @@ def _is(column: pd.Series, value: object) -> pd.Series:
     return (column == value).fillna(False).astype(float).where(column.notna().to_numpy())
 
 
-def design_for(frame: pd.DataFrame | None, design: Design | None, *given: object) -> Design:
+def design_for(table: pd.DataFrame | None, design: Design | None, *given: object) -> Design:
     """The design given, or the one that the columns of a table tell; of the rows of all tables and arrays given."""
-    if frame is not None and not isinstance(frame, pd.DataFrame):
-        raise TypeError(f"the table stands after the values, groups are given as by=: found {frame!r} for a table")
-    if design is None and frame is None:
+    if table is not None and not isinstance(table, pd.DataFrame):
+        raise TypeError(f"the table stands after the values, groups are given as by=: found {table!r} for a table")
+    if design is None and table is None:
         raise TypeError("arrays need a design")
-    return check_rows(design_from_columns(frame) if design is None else design, frame, *given)
+    return check_rows(design_from_columns(table) if design is None else design, table, *given)
 
 
-def design_from_columns(frame: pd.DataFrame, *, lonely: str = "adjust") -> Design:
+def design_from_columns(table: pd.DataFrame, *, lonely: str = "adjust") -> Design:
     """The design that ``weight``, ``stratum`` and ``cluster`` of a table tell; what is not there is not assumed.
 
     Examples
@@ -466,8 +466,8 @@ def design_from_columns(frame: pd.DataFrame, *, lonely: str = "adjust") -> Desig
     >>> design_from_columns(pd.DataFrame({"weight": [1.0, 2.0], "cluster": ["a", "b"]}))
     Design(2 rows, 1 strata, 2 clusters, lonely adjust)
     """
-    found = {role: name for role, name in _ROLES.items() if name in frame}
-    return make_design(frame, **found, lonely=lonely)
+    found = {role: name for role, name in _ROLES.items() if name in table}
+    return make_design(table, **found, lonely=lonely)
 
 
 _ROLES = {"weight": "weight", "strata": "stratum", "clusters": "cluster"}
@@ -476,7 +476,7 @@ _ROLES = {"weight": "weight", "strata": "stratum", "clusters": "cluster"}
 def cells_of(
     numerator: pd.DataFrame,
     denominator: pd.DataFrame,
-    frame: pd.DataFrame | None,
+    table: pd.DataFrame | None,
     by: Columns | None,
     where: np.ndarray | pd.Series | None,
 ) -> Cells:
@@ -485,7 +485,7 @@ def cells_of(
     domain = domain_rows(where, rows)
     if not domain.any():
         raise DesignError(Fault("domain", "nobody in it", "at least one interview"))
-    group, groups = group_codes(by, frame, rows)
+    group, groups = group_codes(by, table, rows)
     names = numerator.columns.to_frame(index=False)
     names.columns = ["variable", "value"][: names.shape[1]]
     above, below = numerator.to_numpy(dtype=float), denominator.to_numpy(dtype=float)
@@ -500,11 +500,11 @@ def cells_of(
     return Cells(labels, above, below, inside, dropped, int((domain & (group < 0)).sum()))
 
 
-def group_codes(by: Columns | None, frame: pd.DataFrame | None, rows: int) -> tuple[np.ndarray, pd.DataFrame]:
+def group_codes(by: Columns | None, table: pd.DataFrame | None, rows: int) -> tuple[np.ndarray, pd.DataFrame]:
     """Code of each row's group (-1 where none) and the groups that occur, in order."""
     if by is None:
         return np.zeros(rows, dtype=int), pd.DataFrame(index=[0])
-    columns = chosen_columns(by, frame)
+    columns = chosen_columns(by, table)
     codes = pd.MultiIndex.from_frame(columns.reset_index(drop=True))
     missing = columns.isna().any(axis=1).to_numpy()
     ranks = [pd.Index(_levels(columns[name])).get_indexer(columns[name]) for name in columns]
