@@ -57,15 +57,21 @@ def test_the_correction_of_a_cluster_with_an_effect_of_its_own_is_that_written_o
 
 def test_a_correction_is_refused_by_name_where_it_does_not_hold(people):
     design = m.make_design(people, weight="weight", clusters="cluster", strata="stratum")
-    calibrated = m.poststratify(people["z"], {"low": 1900, "middle": 1100, "high": 800}, design=design).design
     finite = m.make_design(people, clusters="cluster", strata="stratum", population="villages")
-    for bad, what in [(calibrated, "calibrated weights"), (finite, "a finite population")]:
-        with pytest.raises(DesignError, match=f"model few: found small_sample CR2 with {what}"):
-            m.fit_regression(people, "y ~ x", design=bad, small_sample="CR2", name="few")
+    with pytest.raises(DesignError, match="model few: found small_sample CR2 with a finite population"):
+        m.fit_regression(people, "y ~ x", design=finite, small_sample="CR2", name="few")
     with pytest.raises(DesignError, match="with replicate weights"):
         m.fit_regression(people, "y ~ x", design=m.jackknife(design), small_sample="CR2")
     with pytest.raises(DesignError, match="small_sample 'HC3'; allowed: none, CR1, CR1S, CR2, CR3"):
         m.fit_regression(people, "y ~ x", design=design, small_sample="HC3")
+
+
+def test_margins_and_strata_are_not_credited_by_a_correction(people):
+    design = m.make_design(people, weight="weight", clusters="cluster", strata="stratum")
+    calibrated = m.poststratify(people["z"], {"low": 1900, "middle": 1100, "high": 800}, design=design).design
+    alone = m.make_design(people, weight=calibrated.weight, clusters="cluster")
+    one, other = (m.fit_regression(people, "y ~ x", design=of, small_sample="CR2").terms for of in (calibrated, alone))
+    pd.testing.assert_frame_equal(one, other)
 
 
 def test_a_declared_model_asks_for_a_correction(people):

@@ -153,7 +153,7 @@ def test_a_bootstrap_draw_is_the_fit_under_its_weights(mixed, last):
     stack, _ = stack_of(mixed, "linear", "ordinal", last)
     estimate, _ = m.infer(pathways.stacked(stack), stack.design)
     start = len(estimate) - len(stack.terms.names)
-    draws = pathways.bootstrap_draws(stack, estimate[:start], None, draws=3, seed=3)
+    draws = pathways.bootstrap_draws(stack, estimate[:start], None, None, draws=3, seed=3)
     factors = next(refits.bootstrap_factors(stack.design, 3, rows=len(mixed), seed=3))
     whole = pathways.stacked(stack)
     for draw in range(3):
@@ -222,6 +222,36 @@ def test_the_ratio_has_fiellers_interval_and_none_where_the_total_may_be_0(peopl
 def test_joint_significance_is_the_larger_p_value_of_the_paths(people):
     fit = split(people)
     assert fit.summary["joint_significance_p"] == by_term(fit).loc[["a", "b"], "p_value"].max()
+
+
+def test_errors_of_the_paths_are_corrected_for_few_clusters(people):
+    plain, few = (split(people, small_sample=one) for one in ("none", "CR2"))
+    options = {"design": drawn(people), "small_sample": "CR2"}
+    load, leave = (m.fit_regression(people, formula, **options).terms for formula in (LOAD, "y ~ x + m + c"))
+    rows = pd.concat([load, leave], keys=["a", "b"]).set_index("term", append=True).droplevel(1)
+    paths = rows.loc[[("a", "x"), ("b", "m")]]
+    np.testing.assert_allclose(by_term(few).loc[["a", "b"], "std_error"], paths["std_error"], rtol=1e-9)
+    assert few.summary["df"] == paths["df"].min() < plain.summary["df"]
+    ratio = paths["std_error"].to_numpy() / by_term(plain).loc[["a", "b"], "std_error"].to_numpy()
+    names = list(plain.terms["term"])
+    a, b = (names.index(path) for path in "ab")
+    joint = plain.covariance[np.ix_([a, b], [a, b])] * np.outer(ratio, ratio)
+    slope = plain.terms["estimate"].to_numpy()[[b, a]]
+    assert by_term(few).loc["indirect", "std_error"] == pytest.approx(np.sqrt(slope @ joint @ slope))
+
+
+def test_cr1_of_one_stratum_is_what_linearisation_does_by_itself(people):
+    options = {"outcome": "b ~ x * m + c", "kinds": {"b": "logistic"}}
+    options["design"] = m.make_design(people, weight="weight", clusters="cluster")
+    plain, few = (split(people, small_sample=one, **options) for one in ("none", "CR1"))
+    np.testing.assert_allclose(few.covariance, plain.covariance, rtol=1e-9, atol=1e-15)
+
+
+def test_draws_and_the_delta_method_agree_on_few_clusters(people):
+    delta, quasi = (split(people, small_sample="CR2", interval=one, draws=4000) for one in ("delta", "quasi"))
+    for term in ("a", "b", "direct"):
+        ends = [by_term(fit).loc[term, ["conf_low", "conf_high"]].to_numpy(float) for fit in (delta, quasi)]
+        np.testing.assert_allclose(*ends, atol=0.1 * np.ptp(ends[0]))
 
 
 def test_a_treatment_in_words_and_mediators_in_words_give_the_same(people):
@@ -353,6 +383,17 @@ def test_bad_input_is_named(people, changes, said):
     with pytest.raises(DesignError) as error:
         split(people, **changes)
     assert said in str(error.value)
+
+
+def test_corrections_for_few_clusters_that_do_not_exist_are_refused(people):
+    for changes, said in [
+        ({"small_sample": "HC9"}, "small_sample 'HC9'"),
+        ({"small_sample": "CR2", "interval": "bootstrap"}, "interval bootstrap with small_sample CR2"),
+        ({"small_sample": "CR2", "design": m.jackknife(drawn(people))}, "CR2 with replicate weights"),
+        ({"small_sample": "CR2", "kinds": {"m": "ordinal"}}, "small_sample CR2 of m, which is ordinal"),
+    ]:
+        with pytest.raises(DesignError, match=said):
+            split(people, **changes)
 
 
 def test_a_treatment_that_cannot_be_compared_is_named(people):

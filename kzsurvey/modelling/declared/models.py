@@ -156,6 +156,7 @@ def _ordinal(analysis: pd.DataFrame, model: Model, design: Design) -> Fit:
 
 _MEDIATION = (
     "treatment", "mediators", "kinds", "low", "high", "at", "category", "interval", "draws", "seed",
+    "small_sample",
 )  # fmt: skip
 
 

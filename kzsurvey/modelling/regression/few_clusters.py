@@ -19,12 +19,11 @@ def small_sample_faults(correction: str, design: Design, place: str) -> list[Fau
         return []
     lacking = {
         "replicate weights": design.replicates is not None,
-        "calibrated weights": bool(design.calibrations),
         "a finite population": bool(np.isfinite(design.stages[0].population).any()),
     }
     hint = "leave small_sample out, or describe the design by weights, strata and clusters alone"
     return [
-        Fault(place, f"small_sample {correction} with {what}", "one stage of clusters, weights as drawn", hint=hint)
+        Fault(place, f"small_sample {correction} with {what}", "clusters and weights", hint=hint)
         for what, there in lacking.items()
         if there
     ]
@@ -60,8 +59,9 @@ def corrected(
     of the variance that :math:`e_g` has left under the model, :math:`[(I - H)(I - H)^T]_{gg}`, so that the covariance
     is unbiased where rows are independent; ``CR3`` takes :math:`(I - H_{gg})^{-1}` (the jackknife), ``CR1`` the
     constant of m clusters :math:`m / (m - 1)`, ``CR1S`` Stata's constant. The degrees of freedom are those of the
-    chi-square distribution with the mean and variance of each term's variance under that model. Strata are not
-    credited: where they differ, the errors are on the safe side.
+    chi-square distribution with the mean and variance of each term's variance under that model. Strata, and margins
+    that the weights are calibrated to, are not credited: where outcomes differ between strata, or along the margins,
+    beyond what the terms say, the errors are on the safe side.
 
     References
     ----------
