@@ -7,9 +7,9 @@ Surveys are drawn by simulation.toml with every link cut: of what a variable is 
 control that all models hold (the level of the organisation) stay, so that outcomes know nothing of the terms that the
 hypotheses are about; strata, clusters, second interviews and weights are as ever. Prints how often each hypothesis has
 p < 0.05 (4 to 6 % is what a sound test does), before and after the adjustment for the family, and how often its model
-was refused. A variable named by ``--linked`` keeps its links, and only mediations are fitted then: ``--linked workload``
-cuts only the second path of an indirect effect through workload. Where both paths are cut, its test rejects far less
-often than it says.
+was refused. A variable named by ``--linked`` keeps its links, and only mediations are fitted then: with ``--linked
+workload`` only the second path of the indirect effect through workload is cut. Where both are, its test rejects far
+less often than it says.
 """
 
 import argparse

@@ -66,6 +66,12 @@ def test_a_correction_is_refused_by_name_where_it_does_not_hold(people):
         m.fit_regression(people, "y ~ x", design=design, small_sample="HC3")
 
 
+def test_whatever_is_computed_from_the_coefficients_has_their_corrected_covariance(people):
+    design = m.make_design(people, weight="weight", clusters="cluster", strata="stratum")
+    fit = m.fit_regression(people, "b ~ x + z", design=design, family="logistic", small_sample="CR2")
+    np.testing.assert_allclose(m.infer(fit.extra["estimator"], design)[1], fit.covariance, rtol=1e-8)
+
+
 def test_margins_and_strata_are_not_credited_by_a_correction(people):
     design = m.make_design(people, weight="weight", clusters="cluster", strata="stratum")
     calibrated = m.poststratify(people["z"], {"low": 1900, "middle": 1100, "high": 800}, design=design).design

@@ -22,7 +22,6 @@ from kzsurvey.modelling.effects.pathways import (
     quasi_draws,
     row_values,
     stacked,
-    with_few_clusters,
 )
 from kzsurvey.modelling.effects.scenes import (
     Side,
@@ -179,9 +178,9 @@ def mediate(
     fail_if(faults + _correction_faults(small_sample, asked, interval, design, title), DesignError)
     prepared, rows = _usable(table, asked, where, name)
     values = treatment_values(table.loc[rows, treatment], design.weight[rows], low=low, high=high, title=title)
-    fitted = _fitted(table, asked, prepared, rows, design, name, level)
+    fitted = _fitted(table, asked, prepared, rows, design, name, {"level": level, "small_sample": small_sample})
     stack = _stack(table.loc[rows], asked, fitted, values, category, title)
-    found = _inferred(stack, interval, draws, seed, small_sample, title)
+    found = _inferred(stack, interval, draws, seed, title)
     domain = len(table) if where is None else int(np.sum(where))
     about = {
         "model": name,
@@ -323,13 +322,13 @@ def _fitted(
     rows: np.ndarray,
     design: Design,
     name: str,
-    level: float,
+    options: Mapping[str, object],
 ) -> tuple[Fitted, ...]:
     """Every equation, by the estimators of the house."""
     used, found = table.loc[rows], []
     for one, formula in asked.formulas.items():
         called, kind = f"{name} ({one})".strip(), asked.kinds[one]
-        fit = _FITTERS[kind](table, formula, design=design, where=rows, level=level, name=called)
+        fit = _FITTERS[kind](table, formula, design=design, where=rows, name=called, **options)
         found.append(_on_rows(used, prepared[one].outcome[rows[prepared[one].rows]], one, kind, fit))
     return tuple(found)
 
@@ -338,8 +337,8 @@ _FITTERS: dict[str, Callable[..., Fit]] = {
     "linear": lambda *given, **options: fit_regression(*given, family="linear", **options),
     "logistic": lambda *given, **options: fit_regression(*given, family="logistic", **options),
     "probit": lambda *given, **options: fit_regression(*given, family="probit", **options),
-    "ordinal": lambda *given, **options: fit_ordinal(*given, link="logit", **options),
-    "ordinal_probit": lambda *given, **options: fit_ordinal(*given, link="probit", **options),
+    "ordinal": lambda *given, small_sample, **options: fit_ordinal(*given, link="logit", **options),
+    "ordinal_probit": lambda *given, small_sample, **options: fit_ordinal(*given, link="probit", **options),
 }
 
 
@@ -464,7 +463,6 @@ class _Found(NamedTuple):
     covariance : (T, T) array, of the terms; from the draws, where there are any
     draws : (T, B) array or None
     failed : int, draws without a solution
-    df : float
     """
 
     estimate: np.ndarray
@@ -472,25 +470,21 @@ class _Found(NamedTuple):
     covariance: np.ndarray
     draws: np.ndarray | None
     failed: int
-    df: float
 
 
 _DRAWN = {"quasi": quasi_draws, "bootstrap": bootstrap_draws}
 
 
-def _inferred(stack: Stack, interval: str, draws: int, seed: int, small_sample: str, title: str) -> _Found:
+def _inferred(stack: Stack, interval: str, draws: int, seed: int, title: str) -> _Found:
     """Estimate and covariance; draws, where the interval is of draws."""
-    df = stack.df
     with np.errstate(divide="ignore", invalid="ignore"):
         estimate, joint = infer(stacked(stack), stack.design)
-        if small_sample != "none":
-            joint, df = with_few_clusters(stack, estimate, joint, small_sample)
     start = len(estimate) - len(stack.terms.names)
     covariance = joint[start:, start:]
     if interval not in _DRAWN:
-        return _Found(estimate, joint, covariance, None, 0, df)
+        return _Found(estimate, joint, covariance, None, 0)
     with np.errstate(all="ignore"):  # draws without a solution are missing, and counted
-        averages = _DRAWN[interval](stack, estimate[:start], joint[:start, :start], df, draws=draws, seed=seed)
+        averages = _DRAWN[interval](stack, estimate[:start], joint[:start, :start], draws=draws, seed=seed)
     drawn = stack.terms.estimate(averages)
     sound = np.isfinite(drawn).all(axis=0)
     failed = int((~sound).sum())
@@ -501,13 +495,13 @@ def _inferred(stack: Stack, interval: str, draws: int, seed: int, small_sample: 
     ratio = stack.terms.ratio[0]
     spread = np.cov(drawn)
     spread[ratio], spread[:, ratio] = covariance[ratio], covariance[:, ratio]  # draws of a ratio have no variance
-    return _Found(estimate, joint, spread, drawn, failed, df)
+    return _Found(estimate, joint, spread, drawn, failed)
 
 
 def _result(stack: Stack, found: _Found, about: Mapping[str, object], said: Mapping[str, object], level: float) -> Fit:
     """Terms, summary and all that further analysis needs."""
     names, size = stack.terms.names, stack.equations.size
-    table = terms_table(names, found.estimate[-len(names) :], found.covariance, found.df, level=level, **about)
+    table = terms_table(names, found.estimate[-len(names) :], found.covariance, stack.df, level=level, **about)
     table = _with_fieller(table, found, level) if found.draws is None else _with_percentiles(table, found, level)
     total = table.set_index("term").loc["total"]
     joint = _joint_significance(table, [one.name for one in stack.equations.mediators])
@@ -517,7 +511,7 @@ def _result(stack: Stack, found: _Found, about: Mapping[str, object], said: Mapp
         "n_dropped": about["n_dropped"],
         "clusters": first["clusters"],
         "strata": first["strata"],
-        "df": found.df,
+        "df": stack.df,
         **said,
         "total_near_0": bool(total["conf_low"] <= 0 <= total["conf_high"]),
         "joint_significance_p": float(joint.max(skipna=False)),

@@ -546,8 +546,7 @@ def _slopes(effect: _Effect, value: object, *, level: float) -> pd.DataFrame:
 def _response_slopes(effect: _Effect, value: object, *, table: pd.DataFrame, level: float) -> pd.DataFrame:
     """The same, of the expected outcome."""
     fit, world = effect.fit, set_to(table, {effect.moderator: value})
-    covariates = None if fit.extra.get("small_sample", "none") == "none" else "fixed"
-    found = marginal_effects(fit, world, variables=effect.term, covariates=covariates, level=level).table
+    found = marginal_effects(fit, world, variables=effect.term, level=level).table
     labels = {name: found[name] for name in ("contrast", "category") if name in found}
     return _labelled(effect, value, labels, found[list(_NUMBERS)], "expected outcome")
 

@@ -13,9 +13,7 @@ from scipy.linalg import block_diag
 from kzsurvey.modelling.effects.refits import BLOCK, Equation, bootstrap_factors, refit, warm_start
 from kzsurvey.modelling.effects.scenes import Side
 from kzsurvey.modelling.effects.worlds import Equations, Scene, means, rows_and_gradient, settings
-from kzsurvey.modelling.regression.few_clusters import corrected
 from kzsurvey.modelling.regression.results import Fit
-from kzsurvey.modelling.regression.solving import Refit
 from kzsurvey.modelling.sampling.design import Design
 from kzsurvey.modelling.sampling.variance import Estimator, Linearised, joined, transformed
 
@@ -106,8 +104,11 @@ class Stack:
 
     @property
     def df(self) -> float:
-        """Degrees of freedom: the fewest any of the equations has."""
-        return float(min(one.fit.summary["df"] for one in self.fitted))
+        """Degrees of freedom: the fewest of any coefficient on the paths."""
+        df = np.full(self.equations.size, np.inf)
+        for one, place in zip(self.fitted, _places(self), strict=True):
+            df[place] = one.fit.terms["df"]
+        return float(min(df[place][np.abs(matrix).max(axis=0) > 0].min() for place, matrix in self.paths))
 
 
 def effect_terms(
@@ -209,41 +210,6 @@ def row_values(stack: Stack, theta: np.ndarray, share: np.ndarray) -> tuple[np.n
     return np.hstack([part for part, _ in parts] + [values]), np.vstack([slope for _, slope in parts] + [gradient])
 
 
-def with_few_clusters(
-    stack: Stack, estimate: np.ndarray, joint: np.ndarray, correction: str
-) -> tuple[np.ndarray, float]:
-    """Covariance with the errors of coefficients corrected for few clusters, and the degrees of freedom that leaves.
-
-    Correlations stay as they are, and so does what averages owe to the covariates in the sample.
-
-    Parameters
-    ----------
-    stack : Stack, without ordinal equations
-    estimate : (P + K + T,) array, parameters, averages, terms
-    joint : (P + K + T, P + K + T) array
-    correction : a key of :func:`~kzsurvey.modelling.regression.few_clusters.corrected`
-
-    Returns
-    -------
-    covariance : (P + K + T, P + K + T) array
-    df : float, the fewest of the coefficients on the paths
-    """
-    size, start = stack.equations.size, len(estimate) - len(stack.terms.names)
-    scale, df = np.ones(start), np.full(size, np.inf)
-    for one, place in zip(stack.fitted, _places(stack), strict=True):
-        refit: Refit = one.fit.extra["estimator"]
-        cluster, weight = stack.design.stages[0].cluster[refit.rows], refit.weight[refit.rows]
-        covariance, df[place] = corrected(refit.problem, refit.full, weight, cluster, correction)
-        scale[place] = np.sqrt(np.diag(covariance) / np.diag(joint)[place])
-    slopes = row_values(stack, estimate[:size], stack.share)[1]
-    apart, together = np.eye(start), np.eye(start)
-    apart[size:, :size], together[size:, :size] = -slopes, slopes
-    terms = np.hstack([np.zeros((len(stack.terms.names), size)), stack.terms.gradient(estimate[size:start])])
-    move = np.vstack([np.eye(start), terms]) @ together @ (scale[:, None] * apart)
-    on_paths = [df[place][np.abs(matrix).max(axis=0) > 0] for place, matrix in stack.paths]
-    return move @ joint[:start, :start] @ move.T, float(min(found.min() for found in on_paths if len(found)))
-
-
 def averages_of_draws(stack: Stack, theta: np.ndarray, share: np.ndarray) -> np.ndarray:
     """Averages of every scene, then of the paths, for each draw.
 
@@ -265,20 +231,17 @@ def averages_of_draws(stack: Stack, theta: np.ndarray, share: np.ndarray) -> np.
     return np.vstack([*parts, np.array(paths)])
 
 
-def quasi_draws(
-    stack: Stack, estimate: np.ndarray, covariance: np.ndarray, df: float, *, draws: int, seed: int
-) -> np.ndarray:
+def quasi_draws(stack: Stack, estimate: np.ndarray, covariance: np.ndarray, *, draws: int, seed: int) -> np.ndarray:
     """Averages under parameters drawn from their joint distribution.
 
     What the averages owe to the covariates in the sample, beside the parameters, is drawn with them. Draws are
-    multivariate t.
+    multivariate t with the degrees of freedom of the stack.
 
     Parameters
     ----------
     stack : Stack
     estimate : (P + K,) array, parameters and averages
     covariance : (P + K, P + K) array
-    df : float
     draws, seed : int
 
     Returns
@@ -290,7 +253,7 @@ def quasi_draws(
     apart[size:, :size] = -row_values(stack, estimate[:size], stack.share)[1]
     spread, vectors = np.linalg.eigh(apart @ covariance @ apart.T)
     rng = np.random.default_rng(seed)
-    wide = np.sqrt(df / rng.chisquare(df, draws))
+    wide = np.sqrt(stack.df / rng.chisquare(stack.df, draws))
     moved = (vectors * np.sqrt(np.maximum(spread, 0.0))) @ rng.standard_normal((count, draws)) * wide
     theta = estimate[:size, None] + moved[:size]
     variances = [place for place, (one, other) in _spread_places(stack) if one == other]
@@ -301,16 +264,14 @@ def quasi_draws(
     return np.hstack(parts) + moved[size:]
 
 
-def bootstrap_draws(
-    stack: Stack, estimate: np.ndarray, covariance: np.ndarray, df: float, *, draws: int, seed: int
-) -> np.ndarray:
+def bootstrap_draws(stack: Stack, estimate: np.ndarray, covariance: np.ndarray, *, draws: int, seed: int) -> np.ndarray:
     """Averages over clusters drawn again within their strata, every equation fitted again.
 
     Parameters
     ----------
     stack : Stack
     estimate : (P + K,) array, parameters and averages; every refit starts there
-    covariance, df : not used
+    covariance : not used
     draws, seed : int
 
     Returns

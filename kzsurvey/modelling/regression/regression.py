@@ -13,7 +13,7 @@ from scipy.special import fdtrc
 
 from kzsurvey.errors import DesignError, Fault, fail_if
 from kzsurvey.modelling.regression.families import FAMILIES, Family
-from kzsurvey.modelling.regression.few_clusters import corrected, small_sample_faults
+from kzsurvey.modelling.regression.few_clusters import corrected, least_move, small_sample_faults
 from kzsurvey.modelling.regression.formulas import Prepared, model_matrix, nearest, prepare, unknown_variables
 from kzsurvey.modelling.regression.results import Fit, terms_table
 from kzsurvey.modelling.regression.solving import Problem, Refit, gram, solve, spread
@@ -129,12 +129,13 @@ def _regressed(problem: Problem, design: Design, where: np.ndarray | None, small
     full = solve(problem, weight)
     estimator = Refit(problem, rows, len(design), design.weight, full)
     term_df = np.full(len(problem.columns), df)
-    if small_sample == "none":
-        estimate, covariance = infer(estimator, design)
-    else:
-        estimate = full.estimate
-        covariance, term_df = corrected(problem, full, weight, design.stages[0].cluster[rows], small_sample)
+    estimate, covariance = infer(estimator, design)
     refuse_no_variance(covariance, estimate, problem.names, problem.place.removeprefix("model").strip())
+    if small_sample != "none":
+        linearised, cluster = covariance, design.stages[0].cluster[rows]
+        covariance, term_df = corrected(problem, full, weight, cluster, small_sample)
+        refuse_no_variance(covariance, estimate, problem.names, problem.place.removeprefix("model").strip())
+        estimator = replace(estimator, correction=least_move(linearised, covariance))
     family, mu = problem.family, problem.family.mean(full.eta)
     relative = weight / weight.mean()
     return Regression(
