@@ -85,3 +85,31 @@ def test_a_declared_model_asks_for_a_correction(people):
     design = m.make_design(people, weight="weight", clusters="cluster")
     found = m.fit(people, model, design=design).terms
     assert found["df"].nunique() == 2
+
+
+def test_degrees_of_freedom_may_follow_what_the_strata_add(people):
+    design = m.make_design(people, weight="weight", clusters="cluster", strata="stratum")
+    table = people.assign(rank=pd.qcut(people["y"], 3, labels=False))
+    fits = [
+        [m.fit_regression(table, "y ~ x + z", design=design, df=df) for df in ("design", "satterthwaite")],
+        [m.fit_ordinal(table, "rank ~ x + z", design=design, df=df) for df in ("design", "satterthwaite")],
+    ]
+    for plain, few in fits:
+        np.testing.assert_array_equal(plain.terms["std_error"], few.terms["std_error"])
+        assert (few.terms["df"] < plain.terms["df"]).all()
+        assert few.summary["wald_p"] > plain.summary["wald_p"]
+    linear = fits[0][1]
+    scores, bread = linear.extra["estimator"](design.weight)[1:]
+    first, moved = design.stages[0], design.weight[:, None] * scores @ bread.T
+    total = pd.DataFrame(moved).groupby(first.cluster).sum()
+    added = total.groupby(first.stratum).var() * first.drawn[:, None]
+    expected = added.sum() ** 2 / (added**2).div(first.drawn - 1, axis=0).sum()
+    np.testing.assert_allclose(linear.terms["df"], expected * (24 - 3) / 24)
+
+
+def test_a_correction_has_degrees_of_freedom_of_its_own(people):
+    design = m.make_design(people, weight="weight", clusters="cluster")
+    with pytest.raises(DesignError, match="df 'satterthwaite' with small_sample CR2, which has its own"):
+        m.fit_regression(people, "y ~ x", design=design, small_sample="CR2", df="satterthwaite")
+    with pytest.raises(DesignError, match="model H1: found degrees of freedom by 'kenward'; allowed: design, satt"):
+        m.fit_regression(people, "y ~ x", design=design, df="kenward", name="H1")

@@ -18,7 +18,6 @@ from kzsurvey.modelling.describing.estimates import (
     Columns,
     chosen_columns,
     design_for,
-    effective_df,
     group_codes,
     mean,
     smooth,
@@ -28,7 +27,7 @@ from kzsurvey.modelling.regression.regression import wald_test
 from kzsurvey.modelling.regression.results import holm
 from kzsurvey.modelling.sampling.design import Design, degrees_of_freedom, domain_rows
 from kzsurvey.modelling.sampling.intervals import interval, length_interval, p_value
-from kzsurvey.modelling.sampling.variance import Linearised, infer
+from kzsurvey.modelling.sampling.variance import Linearised, effective_df, infer
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 
 from kzsurvey.errors import DesignError, Fault, fail_if
-from kzsurvey.modelling.describing.estimates import Columns, chosen_columns, design_for, effective_df
+from kzsurvey.modelling.describing.estimates import Columns, chosen_columns, design_for
 from kzsurvey.modelling.describing.numbers import numbers_of
 from kzsurvey.modelling.regression.results import holm
 from kzsurvey.modelling.sampling.design import Design, degrees_of_freedom, domain_rows
 from kzsurvey.modelling.sampling.intervals import interval, p_value
-from kzsurvey.modelling.sampling.variance import Linearised, infer
+from kzsurvey.modelling.sampling.variance import Linearised, effective_df, infer
 
 
 @dataclass(frozen=True, eq=False)

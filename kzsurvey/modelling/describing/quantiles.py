@@ -16,14 +16,13 @@ from kzsurvey.modelling.describing.estimates import (
     cells_of,
     chosen_columns,
     design_for,
-    effective_df,
     number_columns,
 )
 from kzsurvey.modelling.describing.numbers import numbers_of
 from kzsurvey.modelling.sampling.design import Design, degrees_of_freedom
 from kzsurvey.modelling.sampling.intervals import PROPORTIONS, proportion_interval
 from kzsurvey.modelling.sampling.intervals import interval as t_interval
-from kzsurvey.modelling.sampling.variance import Linearised, infer
+from kzsurvey.modelling.sampling.variance import Linearised, effective_df, infer
 
 _ROUNDING = 1e-12  # a share this little above 1 is 1
 

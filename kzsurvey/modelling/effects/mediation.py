@@ -68,6 +68,7 @@ def mediate(
     draws: int = 1000,
     seed: int = 1,
     small_sample: str = "none",
+    df: str = "design",
     where: np.ndarray | None = None,
     name: str = "",
     level: float = 0.95,
@@ -103,6 +104,7 @@ def mediate(
     small_sample : {"none", "CR1", "CR1S", "CR2", "CR3"}
         Correction of the coefficients' errors for few clusters, as in :func:`regress`; not of ordinal equations, and
         not with ``bootstrap``. Degrees of freedom are then the fewest of the coefficients on the paths.
+    df : {"design", "satterthwaite"}, as in :func:`regress`; the fewest of the coefficients on the paths
     where : (n,) bool array, the domain
     name : str, what messages call the model
     level : float, of the intervals
@@ -178,7 +180,9 @@ def mediate(
     fail_if(faults + _correction_faults(small_sample, asked, interval, design, title), DesignError)
     prepared, rows = _usable(table, asked, where, name)
     values = treatment_values(table.loc[rows, treatment], design.weight[rows], low=low, high=high, title=title)
-    fitted = _fitted(table, asked, prepared, rows, design, name, {"level": level, "small_sample": small_sample})
+    fitted = _fitted(
+        table, asked, prepared, rows, design, name, {"level": level, "df": df, "small_sample": small_sample}
+    )
     stack = _stack(table.loc[rows], asked, fitted, values, category, title)
     found = _inferred(stack, interval, draws, seed, title)
     domain = len(table) if where is None else int(np.sum(where))
