@@ -10,7 +10,7 @@ were measured again and keeps the others.
 
 import argparse
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
@@ -211,15 +211,16 @@ EFFECTS = {
 }
 
 
-def mediation(interval: str) -> Measured:
+def mediation(interval: str, small_sample: str = "none") -> Measured:
     """Logistic outcome without, linear outcome with a moderator of the second path."""
+    called = interval if small_sample == "none" else f"{interval} {small_sample}"
 
     def measure(table: pd.DataFrame, design: m.Design) -> Found:
         to = Collected()
         options = {"treatment": "load", "mediators": "mediator ~ load + x", "design": design, "draws": 500}
-        options |= {"interval": interval, "low": 0, "high": 1}
+        options |= {"interval": interval, "small_sample": small_sample, "low": 0, "high": 1}
         to.add(
-            f"mediation, logistic, {interval},",
+            f"mediation, logistic, {called},",
             lambda: m.mediate(
                 table, outcome="quits ~ mediator + load + x", kinds={"quits": "logistic"}, **options
             ).terms.set_index("term"),
@@ -227,7 +228,7 @@ def mediation(interval: str) -> Measured:
         )
         options["mediators"] = "mediator ~ load + x + moderator"
         to.add(
-            f"moderated mediation, {interval},",
+            f"moderated mediation, {called},",
             lambda: m.mediate(
                 table, outcome="leaves ~ mediator * moderator + load + x", at={"moderator": [-1, 1]}, **options
             ).terms.set_index("term"),
@@ -236,6 +237,49 @@ def mediation(interval: str) -> Measured:
         return to.found()
 
     return measure
+
+
+def moderation(table: pd.DataFrame, design: m.Design) -> Found:
+    """Slopes along a moderator, and where the effect is 0, without and with a correction for few clusters."""
+    to, rows = Collected(), {f"at {value}": place for place, value in enumerate((-1, 0, 1))}
+    about = ("mediator", "moderator")
+    slopes = lambda fit: m.simple_slopes(fit, *about, [-1, 0, 1], table=table)  # noqa: E731
+    ends = lambda fit: crossing(m.johnson_neyman(fit, *about, table=table))  # noqa: E731
+    for kind in ("none", "CR2"):
+        called = "" if kind == "none" else f" {kind}"
+        options = {"design": design, "small_sample": kind}
+        fit = m.fit_regression(table, "leaves ~ mediator * moderator + load + x", **options)
+        to.add(f"slope{called}", partial(slopes, fit), rows)
+        to.add(f"Johnson-Neyman crossing{called}", partial(ends, fit))
+    return to.found()
+
+
+def crossing(found: m.JohnsonNeyman) -> pd.DataFrame:
+    """Where the effect is 0, and the boundaries around it; infinite where there is none on one side."""
+    ends, at = found.boundaries["value"].to_numpy(), found.crossing
+    low, high = ends[ends <= at].max(initial=-np.inf), ends[ends >= at].min(initial=np.inf)
+    return pd.DataFrame({"estimate": [at], "conf_low": [low], "conf_high": [high]})
+
+
+def corrected(table: pd.DataFrame, design: m.Design) -> Found:
+    """What few clusters, and strata of unequal weight, ask for: fewer degrees of freedom, or CR2."""
+    to, rows, right = Collected(), {"load": 1, "x": 2}, "load + x"
+    fewer = {"design": design, "df": "satterthwaite"}
+    to.add("mean, satterthwaite", lambda: m.mean("y", table, **fewer).table)
+    to.add("ratio, satterthwaite", lambda: m.ratio("y", "rating", table, **fewer).table)
+    to.add("variance, satterthwaite", lambda: m.variances("y", table, **fewer).table)
+    share = lambda column, method: m.proportion(column, table, method=method, **fewer).table  # noqa: E731
+    for column, name in (("b", ".40"), ("p05", ".05"), ("p02", ".02")):
+        for method in ("logit", "beta"):
+            to.add(f"proportion {name}, {method}, satterthwaite", partial(share, column, method))
+    terms = lambda outcome, options: m.fit_regression(table, f"{outcome} ~ {right}", **options).terms  # noqa: E731
+    for family, outcome in (("linear", "y"), ("logistic", "b")):
+        to.add(f"{family} satterthwaite", partial(terms, outcome, fewer | {"family": family}), rows)
+        few = {"design": design, "family": family, "small_sample": "CR2"}
+        to.add(f"{family} CR2", partial(terms, outcome, few), rows)
+    ranks = {"load": 4, "x": 5}
+    to.add("ordinal logit satterthwaite", lambda: m.fit_ordinal(table, f"rating ~ {right}", **fewer).terms, ranks)
+    return to.found()
 
 
 def mixed(table: pd.DataFrame, design: m.Design) -> Found:
@@ -294,6 +338,9 @@ WHAT: dict[str, Measured] = {
     "mediation_delta": mediation("delta"),
     "mediation_quasi": mediation("quasi"),
     "mediation_bootstrap": mediation("bootstrap"),
+    "mediation_delta CR2": mediation("delta", "CR2"),
+    "moderation": moderation,
+    "corrected": corrected,
 }
 ALL = WHAT | {"quick": quick}
 
