@@ -406,7 +406,8 @@ def test_a_treatment_that_cannot_be_compared_is_named(people):
 
 
 def test_draws_without_an_outcome_level_are_counted_and_refused_above_a_share(people):
-    rare = people.assign(x=people.index % 2, b=((people["cluster"] == 101) & (people.index < 4)) * 1)
+    first = people.groupby("cluster").cumcount() < 2
+    rare = people.assign(x=people.index % 2, b=(first & people["cluster"].isin([101, 102])) * 1)
     with pytest.raises(DesignError, match="draws without a solution; allowed: at most 5%"):
         split(rare, "b ~ x + m", "m ~ x", kinds={"b": "logistic"}, interval="bootstrap", draws=200)
 
@@ -531,3 +532,11 @@ def test_jackknife_replicates_of_a_cluster_sample_give_the_covariance_of_r():
     place = [list(fit.terms["term"]).index(term) for term in ("a", "b", "indirect", "direct", "total")]
     np.testing.assert_allclose(fit.terms["estimate"].iloc[place], wanted["est"], rtol=1e-9)
     np.testing.assert_allclose(fit.covariance[np.ix_(place, place)], wanted["vcov"], rtol=1e-8)
+
+
+def test_draws_do_not_care_for_the_units_of_a_covariate(people):
+    tiny = people.assign(c=people["c"] * 1e-12, m=people["m"] * 1e9)
+    options = {"kinds": {"b": "logistic"}, "interval": "quasi", "draws": 500, "outcome": "b ~ x + m + c"}
+    one, other = (split(table, **options).terms.set_index("term") for table in (people, tiny))
+    ends = [terms.loc[["indirect", "direct"], "conf_low"] for terms in (one, other)]
+    np.testing.assert_allclose(*ends, atol=0.2 * one.loc["direct", "std_error"])

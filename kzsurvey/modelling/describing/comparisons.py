@@ -776,7 +776,7 @@ def _superiority_rows(
     point, covariance = _finite(*infer(_superiority_estimator(compared), compared.design), "rank_test")
     chance, error = float(point[0]), float(np.sqrt(covariance[0, 0]))
     low = high = np.nan
-    if 0 < chance < 1:
+    if 1e-9 < chance < 1 - 1e-9:  # who is always above has no error, and no interval
         low, high = expit(interval(logit(chance), error / (chance * (1 - chance)), df, level=level))
     rows = [("probability of superiority", chance, error, low, high)]
     rows += [("rank-biserial correlation", 2 * chance - 1, 2 * error, 2 * low - 1, 2 * high - 1)]

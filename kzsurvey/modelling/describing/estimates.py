@@ -14,7 +14,7 @@ import pandas as pd
 from kzsurvey.errors import DesignError, Fault, fail_if
 from kzsurvey.modelling.sampling.design import Design, check_rows, degrees_of_freedom, domain_rows, make_design
 from kzsurvey.modelling.sampling.intervals import PROPORTIONS, interval, p_value, proportion_interval
-from kzsurvey.modelling.sampling.variance import Linearised, effective_df, infer
+from kzsurvey.modelling.sampling.variance import Linearised, cluster_sums, effective_df, infer
 
 Columns = str | Sequence[str] | pd.Series | pd.DataFrame | np.ndarray
 
@@ -100,7 +100,8 @@ def mean(
     Notes
     -----
     :math:`\hat\mu = \sum w y / \sum w`, linearised by the scores :math:`y - \hat\mu`. The interval is
-    Student's t with clusters less strata degrees of freedom, both counted in the domain; missing where that is 0.
+    Student's t with clusters less strata degrees of freedom, both counted in the domain; missing where that is 0. The
+    error of a domain in a single cluster is missing as well (R says 0): one cluster does not tell how clusters differ.
 
     Examples
     --------
@@ -342,8 +343,11 @@ def contrast(estimates: Estimates, weights: Mapping[str, Sequence[float]], *, le
     [20.0]
     """
     matrix = np.array([weights[name] for name in weights], dtype=float)
-    point = matrix @ estimates.table["estimate"].to_numpy()
-    covariance = matrix @ estimates.covariance @ matrix.T
+    rows, unknown = estimates.table["estimate"].to_numpy(), np.isnan(np.diag(estimates.covariance))
+    point = np.nansum(matrix * rows, axis=1) + np.where((matrix != 0) & np.isnan(rows), np.nan, 0.0).sum(axis=1)
+    covariance = matrix @ np.where(unknown[:, None] | unknown, 0.0, estimates.covariance) @ matrix.T
+    lost = (matrix[:, unknown] != 0).any(axis=1)
+    covariance = np.where(lost[:, None] | lost, np.nan, covariance)
     std_error = np.sqrt(np.diag(covariance))
     low, high = interval(point, std_error, estimates.df, level=level)
     used = [np.flatnonzero(row) for row in matrix]
@@ -426,7 +430,7 @@ def chosen_columns(values: Columns, table: pd.DataFrame | None) -> pd.DataFrame:
 
 
 def number_columns(columns: pd.DataFrame) -> pd.DataFrame:
-    """Columns as numbers, missing as NaN."""
+    """Columns as numbers; missing, and what is infinite, as NaN."""
     faults = [
         Fault("analysis", "words where numbers are needed", "numbers; shares for answers in words", column=str(name))
         for name in columns
@@ -434,7 +438,7 @@ def number_columns(columns: pd.DataFrame) -> pd.DataFrame:
     ]
     if faults:
         raise DesignError(faults)
-    return columns.astype("Float64").astype(float)
+    return columns.astype("Float64").astype(float).replace([np.inf, -np.inf], np.nan)
 
 
 def _levels(column: pd.Series) -> list:
@@ -612,7 +616,9 @@ def tidy_estimates(
     """Tidy rows with t intervals."""
     point, covariance = infer(estimator, design)
     n = cells.inside.sum(axis=0)
-    std_error = np.where(n > 0, np.sqrt(np.clip(np.diag(covariance), 0, None)), np.nan)
+    unknown = (n == 0) | _of_one_cluster(point, covariance, cells.inside, design)
+    covariance = np.where(unknown[:, None] | unknown, np.nan, covariance)
+    std_error = np.sqrt(np.clip(np.diag(covariance), 0, None))
     df = np.array([degrees_of_freedom(design, inside) if inside.any() else 0.0 for inside in cells.inside.T])
     full = estimator(design.weight)
     df = df if rule == "design" else effective_df(full, df, design, rule)
@@ -623,6 +629,14 @@ def tidy_estimates(
     table = pd.concat([cells.labels, results], axis=1)
     everybody = degrees_of_freedom(design, cells.inside.any(axis=1))
     return Estimates(table, covariance, everybody, cells.ungrouped)
+
+
+def _of_one_cluster(point: np.ndarray, covariance: np.ndarray, inside: np.ndarray, design: Design) -> np.ndarray:
+    """Flags of estimates without an error because all their rows are in one cluster (of several that there are)."""
+    first = design.stages[0]
+    reached = cluster_sums(inside.astype(float), first.cluster, len(first.stratum)) > 0
+    known = reached[(first.drawn >= first.population)[first.stratum]].any(axis=0)
+    return (reached.sum(axis=0) == 1) & ~known & (np.diag(covariance) <= 1e-20 * point**2)
 
 
 def _design_effect(full: Linearised, variance: np.ndarray, cells: Cells, weight: np.ndarray, kind: str) -> np.ndarray:

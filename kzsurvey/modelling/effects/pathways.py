@@ -251,10 +251,13 @@ def quasi_draws(stack: Stack, estimate: np.ndarray, covariance: np.ndarray, *, d
     size, count = stack.equations.size, len(estimate)
     apart = np.eye(count)
     apart[size:, :size] = -row_values(stack, estimate[:size], stack.share)[1]
-    spread, vectors = np.linalg.eigh(apart @ covariance @ apart.T)
+    own = apart @ covariance @ apart.T
+    varies = np.diag(own) > 1e-12 * np.diag(covariance)  # a path has nothing of its own beside the parameters
+    scale = np.sqrt(np.where(varies, np.diag(own), 1.0))
+    spread, vectors = np.linalg.eigh(np.where(np.outer(varies, varies), own / np.outer(scale, scale), 0.0))
     rng = np.random.default_rng(seed)
     wide = np.sqrt(stack.df / rng.chisquare(stack.df, draws))
-    moved = (vectors * np.sqrt(np.maximum(spread, 0.0))) @ rng.standard_normal((count, draws)) * wide
+    moved = (scale[:, None] * vectors * np.sqrt(np.maximum(spread, 0.0))) @ rng.standard_normal((count, draws)) * wide
     theta = estimate[:size, None] + moved[:size]
     variances = [place for place, (one, other) in _spread_places(stack) if one == other]
     theta[variances] = np.maximum(theta[variances], 0.0)

@@ -100,7 +100,7 @@ def prepare(
     outcome = _outcome(parsed.left, used, name)
     matrix, spec = _numbers(parsed, used) or _evaluated(parsed.right, used, name)
     names = tuple(map(str, spec.column_names))
-    fail_if(_infinite_faults(matrix, names, name), DesignError)
+    fail_if([*_outcome_faults(outcome, parsed.left, name), *_infinite_faults(matrix, names, name)], DesignError)
     dropped = int(domain.sum() - rows.sum())
     return Prepared(outcome, matrix, names, rows, dropped, parsed.left, spec)
 
@@ -344,6 +344,29 @@ def _evaluated(formula: SimpleFormula | ModelSpec, used: _Used, name: str) -> tu
         raise DesignError(
             Fault(_model(name), f"a term that cannot be evaluated: {reason}", "C(), center(), np.log() ...")
         ) from error
+
+
+def offset_numbers(table: pd.DataFrame, offset: str, rows: np.ndarray, *, name: str = "") -> np.ndarray:
+    """An offset as numbers, known for the rows used.
+
+    Examples
+    --------
+    >>> offset_numbers(pd.DataFrame({"log_days": [0.0, None]}), "log_days", np.array([True, False])).tolist()
+    [0.0, nan]
+    """
+    fail_if(unknown_variables([offset], table, name=name), DesignError)
+    values = pd.to_numeric(table[offset], errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+    if not np.isfinite(values[rows]).all():
+        raise DesignError(Fault(_model(name), f"offset {offset} with values other than numbers", "numbers"))
+    return values
+
+
+def _outcome_faults(outcome: pd.Series, left: str, name: str) -> list[Fault]:
+    """An outcome such as the log of 0."""
+    values = outcome.to_numpy()
+    bad = int(np.isinf(values).sum()) if values.dtype == float else 0
+    found = f"outcome {left} is not a finite number in {bad} interviews"
+    return [Fault(_model(name), found, "finite numbers")] if bad else []
 
 
 def _infinite_faults(matrix: np.ndarray, names: tuple[str, ...], name: str) -> list[Fault]:

@@ -26,7 +26,7 @@ from kzsurvey.modelling.regression.cumulative import (
     row_scores,
     solve,
 )
-from kzsurvey.modelling.regression.formulas import Prepared, model_matrix, nearest, prepare, unknown_variables
+from kzsurvey.modelling.regression.formulas import Prepared, model_matrix, nearest, offset_numbers, prepare
 from kzsurvey.modelling.regression.regression import refuse_no_variance, refuse_repeats, wald_test
 from kzsurvey.modelling.regression.results import Fit, terms_table
 from kzsurvey.modelling.regression.solving import spread
@@ -262,7 +262,7 @@ def fit_ordinal(
         names=columns,
         levels=levels,
         where=rows,
-        offset=_offset(table, offset, rows, name),
+        offset=offset_numbers(table, offset, rows, name=name) if offset else None,
         df=df,
         name=name,
     )
@@ -572,17 +572,6 @@ def _varying(
     return tuple(number for number, column in enumerate(columns) if column in wanted)
 
 
-def _offset(table: pd.DataFrame, offset: str, rows: np.ndarray, name: str) -> np.ndarray | None:
-    """The offset as numbers, known for the rows used."""
-    if not offset:
-        return None
-    fail_if(unknown_variables([offset], table, name=name), DesignError)
-    values = pd.to_numeric(table[offset], errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-    if not np.isfinite(values[rows]).all():
-        raise DesignError(Fault(f"model {name}".strip(), f"offset {offset} with values other than numbers", "numbers"))
-    return values
-
-
 def _expecter(
     prepared: Prepared, keep: np.ndarray, found: OrdinalRegression, link: Link, offset: str, name: str
 ) -> Callable[[pd.DataFrame], Callable[[np.ndarray], np.ndarray]]:
@@ -592,8 +581,8 @@ def _expecter(
     def expected(table: pd.DataFrame) -> Callable[[np.ndarray], np.ndarray]:
         matrix = model_matrix(prepared.spec, table, name=name)[:, keep]
         _refuse_crossing_rows(found, matrix, table.index, f"model {name}".strip())
-        shift = _offset(table, offset, np.isfinite(matrix).all(axis=1), name)
-        shift = 0.0 if shift is None else shift
+        used = np.isfinite(matrix).all(axis=1)
+        shift = offset_numbers(table, offset, used, name=name) if offset else 0.0
         return lambda parameters: level_probabilities(
             np.asarray(parameters), matrix, layout=layout, link=link, shift=shift
         )

@@ -14,7 +14,7 @@ from scipy.special import fdtrc
 from kzsurvey.errors import DesignError, Fault, fail_if
 from kzsurvey.modelling.regression.families import FAMILIES, Family
 from kzsurvey.modelling.regression.few_clusters import corrected, least_move, small_sample_faults
-from kzsurvey.modelling.regression.formulas import Prepared, model_matrix, nearest, prepare, unknown_variables
+from kzsurvey.modelling.regression.formulas import Prepared, model_matrix, nearest, offset_numbers, prepare
 from kzsurvey.modelling.regression.results import Fit, terms_table
 from kzsurvey.modelling.regression.solving import Problem, Refit, gram, solve, spread
 from kzsurvey.modelling.sampling.design import Design, check_rows, degrees_of_freedom, domain_rows
@@ -130,7 +130,7 @@ def _regressed(problem: Problem, design: Design, where: np.ndarray | None, small
     rows = slice(None) if where is None else np.flatnonzero(where)
     whole, lost = degrees_of_freedom(design, where), len(problem.columns) - 1
     df = whole - lost
-    _refuse_unanswerable(problem, design, df, small_sample, rule)
+    _refuse_unanswerable(problem, design, rows, df, small_sample, rule)
     weight = design.weight[rows]
     full = solve(problem, weight)
     estimator = Refit(problem, rows, len(design), design.weight, full)
@@ -218,7 +218,7 @@ def fit_regression(
     prepared = prepare(formula, table, name=name, where=where, also=(offset,) if offset else ())
     outcome = outcome_numbers(prepared, family, name)
     rows, where = prepared.rows, None if prepared.rows.all() else prepared.rows
-    shift = table.loc[rows, offset].astype(float).to_numpy() if offset else 0.0
+    shift = offset_numbers(table, offset, rows, name=name)[rows] if offset else 0.0
     columns, place = np.ascontiguousarray(prepared.matrix.T), f"model {name}".strip()
     problem = Problem(outcome, columns, shift, family, prepared.names, place)
     found = _regressed(problem, design, where, small_sample, df)
@@ -273,9 +273,10 @@ def _predictor(
     """The expected outcome of the rows of a table, given coefficients; missing where a variable is."""
 
     def predict(parameters: np.ndarray, table: pd.DataFrame) -> np.ndarray:
-        fail_if(unknown_variables([offset] if offset else [], table, name=name), DesignError)
-        shift = table[offset].astype(float).to_numpy() if offset else 0.0
-        return family.mean(model_matrix(prepared.spec, table, name=name) @ parameters + shift)
+        matrix = model_matrix(prepared.spec, table, name=name)
+        used = np.isfinite(matrix).all(axis=1)
+        shift = offset_numbers(table, offset, used, name=name) if offset else 0.0
+        return family.mean(matrix @ parameters + shift)
 
     return predict
 
@@ -314,12 +315,15 @@ def outcome_numbers(prepared: Prepared, family: Family, name: str) -> np.ndarray
     raise DesignError(Fault(f"model {name}".strip(), f"outcome {prepared.left} in words ({words})", allowed, hint=hint))
 
 
-def _refuse_unanswerable(problem: Problem, design: Design, df: float, small_sample: str, rule: str) -> None:
+def _refuse_unanswerable(
+    problem: Problem, design: Design, rows: slice | np.ndarray, df: float, small_sample: str, rule: str
+) -> None:
     """What can be seen to have no answer before anything is solved."""
     place = problem.place
     if not len(problem.columns):
         raise DesignError(Fault(place, "a formula without terms", "at least an intercept"))
-    faults = [*_outcome_faults(problem), *small_sample_faults(small_sample, design, place)]
+    faults = _outcome_faults(problem, design.stages[0].cluster[rows])
+    faults += small_sample_faults(small_sample, design, place)
     if small_sample != "none" and rule != "design":
         faults.append(Fault(place, f"df {rule!r} with small_sample {small_sample}, which has its own", "df design"))
     if df <= 0:
@@ -331,7 +335,7 @@ def _refuse_unanswerable(problem: Problem, design: Design, df: float, small_samp
     refuse_repeats(problem.columns.T, problem.names, place.removeprefix("model").strip())
 
 
-def _outcome_faults(problem: Problem) -> list[Fault]:
+def _outcome_faults(problem: Problem, cluster: np.ndarray) -> list[Fault]:
     """Outcomes that the family cannot have, or that have nothing to explain."""
     y, place, outcomes = problem.y, problem.place, problem.family.outcomes
     if outcomes == "binary" and not ((y == 0) | (y == 1)).all():
@@ -340,6 +344,12 @@ def _outcome_faults(problem: Problem) -> list[Fault]:
         return [Fault(place, "an outcome below 0", "counts from 0 up")]
     if len(y) and (y == y[0]).all():
         return [Fault(place, f"a constant outcome ({y[0]:g} for all {len(y)})", "an outcome that varies")]
+    if outcomes == "binary" and len(y):
+        return [
+            Fault(place, f"outcome {value} in a single cluster", "two clusters or more with each outcome")
+            for value in (0, 1)
+            if (cluster[y == value] == cluster[y == value][0]).all()
+        ]
     return []
 
 
