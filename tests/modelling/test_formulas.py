@@ -104,3 +104,12 @@ def test_one_formula_takes_numbers_of_one_table_and_categories_of_another(table)
     assert prepare("y ~ place", table.assign(place=[1, 2, 3, 4, 5, 6])).names == ("Intercept", "place")
     assert prepare("y ~ place", table).names == ("Intercept", "place[T.b]")
     assert prepare("y ~ place", table.assign(place=[1, 2, 3, 4, 5, 7])).matrix[-1].tolist() == [1, 7]
+
+
+def test_numbers_that_name_categories_are_named_as_they_are_written():
+    table = pd.DataFrame({"y": [1.0, 2, 4, 3], "year": [2021, 2022, 2023, None], "x": [1.0, 2.5, 1.0, 2.5]})
+    found = prepare("y ~ C(year) + C(x)", table)
+    assert found.names == ("Intercept", "C(year)[T.2022]", "C(year)[T.2023]", "C(x)[T.2.5]")
+    again = model_matrix(found.spec, table.astype({"year": "Int64"}).head(2))
+    assert again.tolist() == found.matrix[:2].tolist()
+    assert prepare("y ~ C(year) + year", table).names[1] == "C(year)[T.2022.0]"

@@ -19,6 +19,7 @@ from kzsurvey.errors import DesignError, Fault, fail_if
 from kzsurvey.modelling.sampling.design import domain_rows
 
 _FUNCTIONS = {"np": np}  # what a formula may use beside the transforms of formulaic (C, center, scale, poly, bs)
+_CODED = re.compile(r"C\((`[^`]+`|\w+)(?:,.*)?\)")
 _QUOTED = re.compile(r"`([^`]+)`")
 _IN_BACKTICKS = "a name with spaces or signs stands in backticks: `hours a week`"
 
@@ -96,7 +97,7 @@ def prepare(
     if not rows.any():
         found = "nobody in its domain" if not domain.any() else "nobody in its domain with every variable known"
         raise DesignError(Fault(_model(name), found, "at least one interview"))
-    used = _used(columns, table.index, rows)
+    used = _used(columns, table.index, rows, parsed.coded)
     outcome = _outcome(parsed.left, used, name)
     matrix, spec = _numbers(parsed, used) or _evaluated(parsed.right, used, name)
     names = tuple(map(str, spec.column_names))
@@ -136,7 +137,8 @@ def model_matrix(spec: ModelSpec, table: pd.DataFrame, *, name: str = "") -> np.
     rows = _known(columns, len(table))
     matrix = np.full((len(table), len(spec.column_names)), np.nan)
     if rows.any():
-        values, _ = _evaluated(spec, _used(columns, table.index, rows), name)
+        used = _used(columns, table.index, rows, _coded(_factors(spec.formula)))
+        values, _ = _evaluated(spec, used, name)
         fail_if(_infinite_faults(values, tuple(map(str, spec.column_names)), name), DesignError)
         matrix[rows] = values
     return matrix
@@ -210,6 +212,7 @@ class _Parsed(NamedTuple):
     left : str, as written
     right : SimpleFormula
     variables : set of str, of both sides
+    coded : set of str, variables that are nothing but categories: C(year)
     products : the columns that each term multiplies (none: the intercept); None where a term is anything else
     numbers : ModelSpec of such a formula where all these columns are numbers: the same for every table
     """
@@ -217,6 +220,7 @@ class _Parsed(NamedTuple):
     left: str
     right: SimpleFormula
     variables: frozenset[str]
+    coded: frozenset[str]
     products: tuple[tuple[str, ...], ...] | None = None
     numbers: ModelSpec | None = None
 
@@ -243,7 +247,8 @@ def _understood(formula: str) -> _Parsed:
     parsed = Formula(right)
     variables = frozenset(_names_in(left, *_factors(parsed)))
     alone = _QUOTED.fullmatch(left)
-    found, products = _Parsed(alone[1] if alone else left, parsed, variables), _products(parsed)
+    coded = _coded([left, *_factors(parsed)])
+    found, products = _Parsed(alone[1] if alone else left, parsed, variables, coded), _products(parsed)
     if products is None:
         return found
     any_row = pd.DataFrame(0.0, [0], sorted(variables))
@@ -273,6 +278,12 @@ def _names_in(*expressions: str) -> set[str]:
     return quoted | (names - set(_FUNCTIONS))
 
 
+def _coded(factors: list[str]) -> frozenset[str]:
+    """Variables that stand in ``C(...)`` only."""
+    inside = {name for factor in factors if (found := _CODED.fullmatch(factor)) for name in _names_in(found[1])}
+    return frozenset(inside - _names_in(*(factor for factor in factors if not _CODED.fullmatch(factor))))
+
+
 def _quoted(hint: str) -> str:
     """A hint at a column as a formula has to write it."""
     near = hint.removeprefix("perhaps ")
@@ -294,11 +305,18 @@ class _Used(NamedTuple):
     index: pd.Index
 
 
-def _used(columns: dict[str, pd.Series], index: pd.Index, rows: np.ndarray) -> _Used:
+def _used(columns: dict[str, pd.Series], index: pd.Index, rows: np.ndarray, coded: frozenset[str]) -> _Used:
     """Some variables in some rows."""
     everybody = bool(rows.all())
     plain = {name: _plain(column if everybody else column[rows]) for name, column in columns.items()}
-    return _Used(plain, index if everybody else index[rows])
+    whole = {name: _whole(plain[name]) for name in coded & plain.keys()}
+    return _Used(plain | whole, index if everybody else index[rows])
+
+
+def _whole(values: np.ndarray | pd.Categorical) -> np.ndarray | pd.Categorical:
+    """Numbers that name categories: 2022, not 2022.0."""
+    whole = isinstance(values, np.ndarray) and (np.abs(values) < 2**53).all() and (values == np.floor(values)).all()
+    return values.astype(np.int64) if whole else values
 
 
 def _plain(column: pd.Series) -> np.ndarray | pd.Categorical:
