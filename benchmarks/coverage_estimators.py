@@ -306,12 +306,37 @@ def groups(clusters: int, each: int, rng: np.random.Generator) -> tuple[pd.DataF
     return table, m.make_design(table, clusters="village")
 
 
+def mixed_logistic(table: pd.DataFrame, design: m.Design) -> Found:
+    """The same with an outcome of 0 and 1; see :func:`flags`."""
+    to = Collected()
+    fit = m.fit_mixed(table, "b ~ load + x", groups="village", family="logistic", nodes=9)
+    to.add("mixed logistic", lambda: fit.terms, {"load": 1, "x": 2})
+    return to.found()
+
+
+def flags(clusters: int, each: int, rng: np.random.Generator) -> tuple[pd.DataFrame, m.Design]:
+    """Villages drawn anew by a logistic random-intercept model."""
+    village = np.repeat(np.arange(clusters), each)
+    load, x = rng.normal(size=clusters)[village], rng.normal(size=clusters * each)
+    eta = 0.5 * load + 0.4 * x + rng.normal(size=clusters)[village]
+    table = pd.DataFrame({"village": village, "load": load, "x": x})
+    table["b"] = (rng.random(len(table)) < 1 / (1 + np.exp(-eta))) * 1.0
+    return table, m.make_design(table, clusters="village")
+
+
 MIXED_TRUTH = {
     "random intercept load": 0.5,
     "random intercept x": 0.4,
     "random intercept icc": SPREAD**2 / (1 + SPREAD**2),
     "random slope load": 0.5,
     "random slope x": 0.4,
+}
+
+
+# Parts whose samples are drawn by the model itself: how, and the truth.
+DRAWN_ANEW = {
+    "mixed": (groups, MIXED_TRUTH),
+    "mixed_logistic": (flags, {"mixed logistic load": 0.5, "mixed logistic x": 0.4}),
 }
 
 
@@ -335,6 +360,7 @@ WHAT: dict[str, Measured] = {
     "correlations": correlations,
     "effect_sizes": effect_sizes,
     "mixed": mixed,
+    "mixed_logistic": mixed_logistic,
     "mediation_delta": mediation("delta"),
     "mediation_quasi": mediation("quasi"),
     "mediation_bootstrap": mediation("bootstrap"),
@@ -353,8 +379,8 @@ def people_of(seed: int) -> pd.DataFrame:
 @lru_cache
 def truth_of(what: str, seed: int) -> dict[str, float]:
     """What the estimators of a part give of the whole population."""
-    if what == "mixed":
-        return MIXED_TRUTH
+    if what in DRAWN_ANEW:
+        return DRAWN_ANEW[what][1]
     people = people_of(seed)
     everybody = m.make_design(people, weight=np.ones(len(people)), clusters="village")
     closed = mediation("delta") if what.startswith("mediation") else ALL[what]
@@ -369,8 +395,10 @@ def measured(
     truth, rng, shares = truth_of(what, seed), np.random.default_rng(seed + 1), ALLOCATIONS[allocation]
     counts = {name: [0, 0, 0] for name in truth}  # held, answered, refused
     for _ in range(samples):
-        mixed = what == "mixed"
-        drawn = groups(clusters, each, rng) if mixed else sample(people_of(seed), clusters, each, rng, shares)
+        if what in DRAWN_ANEW:
+            drawn = DRAWN_ANEW[what][0](clusters, each, rng)
+        else:
+            drawn = sample(people_of(seed), clusters, each, rng, shares)
         try:
             found = ALL[what](*drawn)
         except SurveyError:
