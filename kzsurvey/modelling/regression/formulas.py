@@ -342,7 +342,7 @@ def _numbers(parsed: _Parsed, used: _Used) -> tuple[np.ndarray, ModelSpec] | Non
     """
     products, columns = parsed.products, used.columns
     named = {column for term in products or () for column in term}
-    if products is None or not all(isinstance(columns[column], np.ndarray) for column in named):
+    if not products or not all(isinstance(columns[column], np.ndarray) for column in named):
         return None
     ones = np.ones(len(used.index))
     matrix = np.stack([math.prod((columns[column] for column in term), start=ones) for term in products], axis=1)
