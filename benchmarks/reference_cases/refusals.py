@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 
-import pandas as pd
-
 from kzsurvey import modelling as m
 from kzsurvey.errors import SurveyError
 from kzsurvey.survey.record import Model
@@ -16,39 +14,27 @@ def declared(kind: str, formula: str) -> Callable[[Case], object]:
     return lambda case: m.fit(case.table, Model(name=case.name, kind=kind, formula=formula))
 
 
-def ordinal_mixed(case: Case) -> object:
-    table = case.table.assign(rating=pd.Categorical(case.table["rating"].astype(str), ordered=True))
-    return m.fit_mixed(table, "rating ~ temp + contact", groups="judge", name=case.name)
-
-
 def part(reason: str) -> tuple[str, None]:
     return reason, None
 
 
 LEFT: dict[str, tuple[str, Callable[[Case], object] | None]] = {
-    "wine.clmm": ("ordinal models with random effects: not offered", ordinal_mixed),
-    "cbpp.glmer": (
-        "logistic models with random effects: not offered",
-        declared("mixed_logistic", "incidence ~ period + (1|herd)"),
+    **dict.fromkeys(
+        ("bfi.alpha_[AEN]", "bfi.poly_alpha", "bfi.omega1", "bfi.kmo"),
+        part("scales (pairwise alpha, polychoric correlations, factor analysis): a part of its own, no function here"),
     ),
-    "bfi.alpha_[ACENO]": part(
-        "alpha over pairwise complete answers: not offered, ours is over complete rows (alpha_listwise)"
+    "mice.pool": part(
+        "multiple imputation: a part of its own; every model here leaves rows with gaps out and counts them"
     ),
-    "bfi.poly_alpha": part("polychoric correlations come with the scales, a later part of the modelling"),
-    "bfi.omega1": part("factor analysis comes with the scales, a later part of the modelling"),
-    "bfi.kmo": part("factor analysis comes with the scales, a later part of the modelling"),
-    "mice.pool": part("multiple imputation is a later part of the modelling; rows with gaps are left out and counted"),
     "design_sem": (
-        "structural equations are a later part of the modelling",
+        "structural equations: a part of its own",
         declared("sem", "visual =~ x1 + x2 + x3"),
     ),
     "capability": (
-        "structural equations are a later part of the modelling; R's lavaan refuses this one too",
+        "structural equations: a part of its own; R's lavaan refuses this one too",
         declared("sem", "visual =~ x1 + x2 + x3"),
     ),
-    "p.adjust": part(
-        "in part: Holm, Benjamini-Hochberg; others (Hochberg, Hommel, Bonferroni, Benjamini-Yekutieli) not offered"
-    ),
+    "p.adjust": part("in part: Holm, Benjamini-Hochberg; the others are in statsmodels.stats.multitest"),
     "design_mediation.boot": part("in part: R's replicate weights are not among the files, so only the estimates"),
 }
 

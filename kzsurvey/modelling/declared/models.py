@@ -131,7 +131,7 @@ def domain(analysis: pd.DataFrame, model: Model) -> np.ndarray | None:
 
 def _regression(analysis: pd.DataFrame, model: Model, design: Design, *, family: str) -> Fit:
     """A regression with its family."""
-    options = _options(model, ("offset", "small_sample"))
+    options = _options(model, ("offset", "small_sample", "df"))
     offset = str(options.get("offset", ""))
     fail_if(unknown_variables([offset] if offset else [], analysis, name=model.name), DesignError)
     return fit_regression(
@@ -143,12 +143,13 @@ def _regression(analysis: pd.DataFrame, model: Model, design: Design, *, family:
         where=domain(analysis, model),
         offset=offset,
         small_sample=str(options.get("small_sample", "none")),
+        df=str(options.get("df", "design")),
     )
 
 
 def _ordinal(analysis: pd.DataFrame, model: Model, design: Design) -> Fit:
     """A cumulative link model."""
-    options = _options(model, ("link", "nonproportional", "offset"))
+    options = _options(model, ("link", "nonproportional", "offset", "df"))
     return fit_ordinal(
         analysis, model.formula, design=design, name=model.name, where=domain(analysis, model), **options
     )
@@ -156,6 +157,7 @@ def _ordinal(analysis: pd.DataFrame, model: Model, design: Design) -> Fit:
 
 _MEDIATION = (
     "treatment", "mediators", "kinds", "low", "high", "at", "category", "interval", "draws", "seed",
+    "small_sample", "df",
 )  # fmt: skip
 
 
