@@ -16,6 +16,10 @@ _HOME = {
     "describing.organisations": "Agreement centred_by_group decompose_correlation intraclass within_agreement",
     "describing.quantiles": "quantile weighted_quantile",
     "scales.items": "ItemAnalysis item_analysis sample_table",
+    "scales.coefficients": "coefficients",
+    "scales.factors": (
+        "FactorAnalysis ParallelAnalysis factor_analysis parallel_analysis sampling_adequacy single_factor"
+    ),
     "scales.measures": "measures score",
     "scales.reliability": "Reliability reliabilities reliability",
     "regression.comparing": "Comparison LikelihoodRatio compare likelihood_ratio_test",
