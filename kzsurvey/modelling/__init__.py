@@ -51,6 +51,7 @@ _HOME = {
     "declared.fragile": "declared_curves selection_on_controls without_each",
     "declared.models": "ESTIMATORS domain fit fit_models",
     "declared.plans": "declared_plans",
+    "declared.scales": "CommonFactors common_factors scale_coefficients",
     "declared.overviews": "Scales correlated group_tests sample_overview scale_tables",
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names.split()}
