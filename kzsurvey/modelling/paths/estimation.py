@@ -90,7 +90,7 @@ class Sample:
     @property
     def units(self) -> float:
         """What the objective is multiplied by to become a chi-square."""
-        return self.count - len(self.columns.groups) * self.unbiased
+        return self.count - len(self.columns.groups) * (self.unbiased or self.estimator != "ML")
 
     @property
     def conditional(self) -> bool:
