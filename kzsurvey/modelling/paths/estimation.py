@@ -19,12 +19,14 @@ from kzsurvey.modelling.paths.normal import (
     Sums,
     information_of,
     make_answers,
-    normal_gradient,
     normal_objective,
     normal_scores,
+    normal_slopes,
     pattern_totals,
     sums_of,
 )
+from kzsurvey.modelling.paths.margins import ordinal_margin
+from kzsurvey.modelling.paths.pairs import pairs_of
 from kzsurvey.modelling.paths.parameters import Parameter, Variables
 from kzsurvey.modelling.paths.sample_moments import Statistics, make_statistics, moment_vector
 from kzsurvey.modelling.paths.solving import (
@@ -152,6 +154,31 @@ def make_sample(
     return replace(sample, statistics=statistics, metric=metric)
 
 
+def group_values(sample: Sample, weight: np.ndarray) -> list[np.ndarray]:
+    """(m,) moments for least squares of each group, under some weights, without influences where that saves time."""
+    if not all(levels for name, levels in sample.columns.levels.items()) or len(sample.columns.levels) < len(
+        sample.variables.observed
+    ):
+        return [one.value for one in group_statistics(sample, weight)]
+    found = []
+    for code in range(len(sample.columns.groups)):
+        rows = np.flatnonzero(sample.columns.group == code)
+        nobody = np.zeros((len(rows), 0))
+        margins = [
+            ordinal_margin(
+                np.where(np.isfinite(column), column, -1).astype(int),
+                len(levels),
+                weight[rows],
+                nobody,
+                influence=False,
+            )
+            for column, levels in zip(sample.columns.values[rows].T, sample.columns.levels.values(), strict=True)
+        ]
+        pairs = pairs_of(margins, weight[rows], nobody, empty=sample.empty, influence=False)
+        found.append(np.concatenate([*(one.value for one in margins), [pair.value for pair in pairs]]))
+    return found
+
+
 def group_statistics(sample: Sample, weight: np.ndarray) -> tuple[Statistics, ...]:
     """Moments for least squares of each group, under some weights."""
     columns, variables = sample.columns, sample.variables
@@ -270,8 +297,9 @@ def objective_of(sample: Sample, model: Model, weight: np.ndarray) -> Objective:
     """What is minimised, for (B, n) weights."""
     if sample.estimator == "ML":
         return normal_objective(model, likelihood_sums(sample, weight))
-    by_draw = [sample.statistics if one is sample.design.weight else group_statistics(sample, one) for one in weight]
-    values = [np.stack([draw[code].value for draw in by_draw]) for code in range(len(sample.statistics))]
+    known = [one.value for one in sample.statistics]
+    by_draw = [known if one is sample.design.weight else group_values(sample, one) for one in weight]
+    values = [np.stack([draw[code] for draw in by_draw]) for code in range(len(sample.statistics))]
     return squares_objective(sample, model, values)
 
 
@@ -326,7 +354,7 @@ def at_solution(
     bend = objective(theta[None], np.arange(1)).information[0]
     if sample.estimator == "ML" and information == "observed" and model.count:
         sums = likelihood_sums(sample, sample.design.weight)
-        bend = complex_slopes(lambda at: normal_gradient(model, sums, at), theta)
+        bend = complex_slopes(lambda at: normal_slopes(model, sums, at, valued=False)[1], theta)
         bend = (bend + bend.T) / 2
     slopes = None if constraints is None else constraints.slopes(theta)
     try:

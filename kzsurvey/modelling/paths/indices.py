@@ -178,7 +178,9 @@ def _robust(
     if sample.estimator == "ML" and _complete(sample):
         return Robust(test.statistic, test.scale, base_test.statistic, base_test.scale)
     if sample.estimator == "ML":
-        scale = [_missing_corrected(sample, saturated, one, tested.df) for one, tested in ((fitted, test), (base, base_test))]
+        scale = [
+            _missing_corrected(sample, saturated, one, tested.df) for one, tested in ((fitted, test), (base, base_test))
+        ]
         return Robust(*scale[0], *scale[1])
     return _categorical(sample, saturated, fitted, test, base_test)
 
@@ -256,7 +258,9 @@ def srmr(sample: Sample, saturated: Saturated, fitted: Fitted) -> float:
     Means count where they are part of the model.
     """
     total, begin = 0.0, 0
-    with_means = any(row.op == "~1" and row.role == "model" and row.lhs in sample.variables.observed for row in fitted.model.rows)
+    with_means = any(
+        row.op == "~1" and row.role == "model" and row.lhs in sample.variables.observed for row in fitted.model.rows
+    )
     for code, (block, share) in enumerate(zip(fitted.model.blocks, sample.shares, strict=True)):
         p = block.observed
         if sample.estimator == "ML":

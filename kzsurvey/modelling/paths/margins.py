@@ -39,7 +39,9 @@ class Margin:
         return 1.0 if self.levels else float(np.sqrt(self.value[-1]))
 
 
-def ordinal_margin(code: np.ndarray, levels: int, weight: np.ndarray, covariates: np.ndarray) -> Margin:
+def ordinal_margin(
+    code: np.ndarray, levels: int, weight: np.ndarray, covariates: np.ndarray, *, influence: bool = True
+) -> Margin:
     """Thresholds of an ordinal variable, by ordered probit where there are covariates.
 
     Parameters
@@ -48,6 +50,7 @@ def ordinal_margin(code: np.ndarray, levels: int, weight: np.ndarray, covariates
     levels : int
     weight : (n,) array
     covariates : (n, x) array
+    influence : bool, whether it is wanted; else it is empty
     """
     known = code >= 0
     share = np.bincount(code[known], weights=weight[known], minlength=levels) / weight[known].sum()
@@ -56,10 +59,11 @@ def ordinal_margin(code: np.ndarray, levels: int, weight: np.ndarray, covariates
     if covariates.shape[1]:
         value = _probit(value, code, levels, weight, covariates, known)
     below, above = _limits(value, code, levels, covariates)
-    scores = _ordinal_scores(below, above, code, levels, covariates, known)
-    heavy = scores * weight[:, None]
-    influence = scores @ np.linalg.inv(scores.T @ heavy)
-    return Margin(levels, known, code, below, above, value, influence)
+    moved = np.zeros((len(code), 0))
+    if influence:
+        scores = _ordinal_scores(below, above, code, levels, covariates, known)
+        moved = scores @ np.linalg.inv(scores.T @ (scores * weight[:, None]))
+    return Margin(levels, known, code, below, above, value, moved)
 
 
 def _limits(value: np.ndarray, code: np.ndarray, levels: int, covariates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -114,6 +114,16 @@ def filled(placed: Placed, theta: np.ndarray) -> np.ndarray:
     return np.where(placed.free >= 0, theta[..., np.maximum(placed.free, 0)], placed.value)
 
 
+def inverses(matrices: np.ndarray) -> np.ndarray:
+    """Inverse of each of a stack of matrices; missing where one is singular."""
+    try:
+        return np.linalg.inv(matrices)
+    except np.linalg.LinAlgError:
+        sound = np.abs(np.linalg.slogdet(matrices)[0]) > 0
+        filled_up = np.where(sound[..., None, None], matrices, np.eye(matrices.shape[-1]))
+        return np.where(sound[..., None, None], np.linalg.inv(filled_up), np.nan)
+
+
 class Reduced(NamedTuple):
     """Matrices of one group: total effects, and the covariance and mean of all variables."""
 
@@ -132,7 +142,7 @@ def reduced_form(block: Block, theta: np.ndarray) -> Reduced:
     spread[..., block.spread.row, block.spread.column] = entries
     spread[..., block.spread.column, block.spread.row] = entries
     level[..., block.level.row] = filled(block.level, theta)
-    total = np.linalg.inv(np.eye(size) - paths)
+    total = inverses(np.eye(size) - paths)
     covariance = total @ spread @ np.swapaxes(total, -1, -2)
     return Reduced(total, covariance, (total @ level[..., None])[..., 0])
 
@@ -204,6 +214,31 @@ def derivatives(block: Block, theta: np.ndarray, reduced: Reduced) -> Derivative
 def _free_entries(placed: Placed) -> Placed:
     keep = placed.free >= 0
     return Placed(*(part[keep] for part in placed))
+
+
+def pulled_back(
+    block: Block, theta: np.ndarray, reduced: Reduced, by_mean: np.ndarray, by_covariance: np.ndarray, count: int
+) -> np.ndarray:
+    """(..., q) slopes of a function by the parameters, from its slopes by the moments.
+
+    Parameters
+    ----------
+    by_mean : (..., p) array
+    by_covariance : (..., p, p) array, symmetric: the function moves by the sum of its products with the changes
+    """
+    total = np.swapaxes(reduced.total[..., : block.observed, :], -1, -2)
+    inner = total @ by_covariance
+    spread = inner @ np.swapaxes(total, -1, -2)
+    arrows = 2 * inner @ reduced.covariance[..., : block.observed, :]
+    level = (total @ by_mean[..., None])[..., 0]
+    arrows = arrows + level[..., :, None] * reduced.mean[..., None, :]
+    paths, apart, plain = (_free_entries(placed) for placed in (block.paths, block.spread, block.level))
+    twice = np.where(apart.row == apart.column, 1.0, 2.0)
+    entries = np.concatenate(
+        [arrows[..., paths.row, paths.column], twice * spread[..., apart.row, apart.column], level[..., plain.row]],
+        axis=-1,
+    )
+    return entries @ selection(np.concatenate([paths.free, apart.free, plain.free]), count)
 
 
 def selection(free: np.ndarray, count: int) -> np.ndarray:

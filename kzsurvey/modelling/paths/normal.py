@@ -9,7 +9,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kzsurvey.modelling.paths.matrices import Block, Model, derivatives, implied, reduced_form, selection
+from kzsurvey.modelling.paths.matrices import (
+    Block,
+    Model,
+    Moments,
+    derivatives,
+    implied,
+    inverses,
+    pulled_back,
+    reduced_form,
+    selection,
+)
 from kzsurvey.modelling.paths.solving import Objective, Value
 
 
@@ -100,48 +110,42 @@ def sums_of(totals: np.ndarray, answers: Answers, all_weight: np.ndarray) -> Sum
 
 
 class _Group(NamedTuple):
-    """One group at some parameters: slopes and curvature by its moments, and those of its moments by parameters."""
+    """One group at some parameters: what its moments are, and how the objective moves with them."""
 
-    value: np.ndarray
-    by_mean: np.ndarray
-    by_covariance: np.ndarray
-    mean_slopes: np.ndarray
-    covariance_slopes: np.ndarray
-    inverse: np.ndarray
-    share: np.ndarray
+    by_mean: np.ndarray  # (..., p)
+    by_covariance: np.ndarray  # (..., p, p)
+    matrix: np.ndarray  # (..., J, p, p), 1 on the diagonal where missing
+    inverse: np.ndarray  # the same, 0 where missing
+    product: np.ndarray  # inverse times the moments about the model's mean
 
 
-def _group(model: Model, block: Block, theta: np.ndarray, sums: Sums, *, valued: bool) -> _Group:
-    reduced = reduced_form(block, theta)
-    moments = implied(block, theta, reduced)
-    slopes = derivatives(block, theta, reduced)
-    chosen = selection(slopes.free, model.count)
+def _group(block: Block, moments: Moments, sums: Sums) -> _Group:
     there = sums.there.astype(float)
     both = there[:, :, None] * there[:, None, :]
     matrix = moments.covariance[..., None, :, :] * both + np.eye(block.observed) * (1 - there)[:, None, :]
-    inverse = np.linalg.inv(matrix) * both
+    inverse = inverses(matrix) * both
     apart = (sums.mean - moments.mean[..., None, :]) * there
-    around = sums.covariance + apart[..., :, None] * apart[..., None, :]
-    product = inverse @ around
-    value = np.zeros(theta.shape[:-1])
-    if valued:
-        value = _value(matrix, product, there, sums.share)
-    i, j = block.lower
-    twice = np.where(i == j, 1.0, 2.0)
-    bend = 0.5 * (sums.share[..., None, None] * (inverse - product @ inverse)).sum(axis=-3)
-    pull = -(sums.share[..., None] * (inverse @ apart[..., None])[..., 0]).sum(axis=-2)
-    return _Group(
-        value, pull, twice * bend[..., i, j], slopes.mean @ chosen, slopes.covariance @ chosen, inverse, sums.share
-    )
+    product = inverse @ (sums.covariance + apart[..., :, None] * apart[..., None, :])
+    by_covariance = 0.5 * (sums.share[..., None, None] * (inverse - product @ inverse)).sum(axis=-3)
+    by_mean = -(sums.share[..., None] * (inverse @ apart[..., None])[..., 0]).sum(axis=-2)
+    return _Group(by_mean, by_covariance, matrix, inverse, product)
 
 
-def _value(matrix: np.ndarray, product: np.ndarray, there: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """Half the deviance per unit of weight, without its constant; infinite where a covariance is none."""
-    size = np.linalg.eigvalsh(matrix)
+def _value(group: _Group, share: np.ndarray, *, careful: bool = True) -> np.ndarray:
+    """Half the deviance per unit of weight, without its constant; infinite where a covariance is none.
+
+    Careful: by eigenvalues; else by the sign of the determinant, which two negative ones would pass.
+    """
     known = share > 0
     with np.errstate(invalid="ignore", divide="ignore"):
-        terms = np.log(size).sum(axis=-1) + np.trace(product, axis1=-2, axis2=-1)
-    sound = (size[..., 0] > 1e-10 * size[..., -1]) & np.isfinite(terms)
+        if careful:
+            size = np.linalg.eigvalsh(group.matrix)
+            sound, logarithm = size[..., 0] > 1e-10 * size[..., -1], np.log(size).sum(axis=-1)
+        else:
+            sign, logarithm = np.linalg.slogdet(group.matrix)
+            sound = sign > 0
+        terms = logarithm + np.trace(group.product, axis1=-2, axis2=-1)
+    sound = sound & np.isfinite(terms)
     return np.where(sound | ~known, 0.5 * share * np.where(sound, terms, 0.0), np.inf).sum(axis=-1)
 
 
@@ -173,14 +177,21 @@ def normal_objective(model: Model, sums: Sequence[Sums]) -> Objective:
     """Half the deviance per unit of weight, for each of B draws; ``sums``: of each group, with a leading axis B."""
 
     def objective(theta: np.ndarray, which: np.ndarray) -> Value:
-        parts = []
+        value, gradient, information = 0.0, 0.0, 0.0
         with np.errstate(all="ignore"):
             for block, one in zip(model.blocks, sums, strict=True):
-                group = _group(model, block, theta, one.take(which), valued=True)
-                middle, spread = information_of(group.inverse, group.share, block.lower)
-                information = _sandwiched(group.mean_slopes, middle) + _sandwiched(group.covariance_slopes, spread)
-                parts.append(Value(group.value, _pulled(group), information))
-        return Value(*(sum(kind) for kind in zip(*parts, strict=True)))
+                mine, reduced = one.take(which), reduced_form(block, theta)
+                group = _group(block, implied(block, theta, reduced), mine)
+                slopes = derivatives(block, theta, reduced)
+                chosen = selection(slopes.free, model.count)
+                middle, spread = information_of(group.inverse, mine.share, block.lower)
+                value = value + _value(group, mine.share)
+                information = information + _sandwiched(slopes.mean @ chosen, middle)
+                information = information + _sandwiched(slopes.covariance @ chosen, spread)
+                gradient = gradient + pulled_back(
+                    block, theta, reduced, group.by_mean, group.by_covariance, model.count
+                )
+        return Value(value, gradient, information)
 
     return objective
 
@@ -189,17 +200,18 @@ def _sandwiched(slopes: np.ndarray, middle: np.ndarray) -> np.ndarray:
     return np.swapaxes(slopes, -1, -2) @ middle @ slopes
 
 
-def _pulled(group: _Group) -> np.ndarray:
-    """(..., q) slopes."""
-    by_mean = (group.by_mean[..., None, :] @ group.mean_slopes)[..., 0, :]
-    return by_mean + (group.by_covariance[..., None, :] @ group.covariance_slopes)[..., 0, :]
-
-
-def normal_gradient(model: Model, sums: Sequence[Sums], theta: np.ndarray) -> np.ndarray:
-    """(..., q) slopes of the objective of one data set, also at complex parameters."""
-    return sum(
-        _pulled(_group(model, block, theta, one, valued=False)) for block, one in zip(model.blocks, sums, strict=True)
-    )
+def normal_slopes(
+    model: Model, sums: Sequence[Sums], theta: np.ndarray, *, valued: bool = True
+) -> tuple[np.ndarray, np.ndarray]:
+    """The objective and its (..., q) slopes, without curvature; without values also at complex parameters."""
+    value, gradient = np.zeros(theta.shape[:-1]), 0.0
+    for block, one in zip(model.blocks, sums, strict=True):
+        reduced = reduced_form(block, theta)
+        group = _group(block, implied(block, theta, reduced), one)
+        if valued:
+            value = value + _value(group, one.share, careful=False)
+        gradient = gradient + pulled_back(block, theta, reduced, group.by_mean, group.by_covariance, model.count)
+    return value, gradient
 
 
 def normal_scores(model: Model, answers: Sequence[Answers], theta: np.ndarray, count: int) -> np.ndarray:

@@ -39,7 +39,7 @@ class Pair:
 
 
 def pairs_of(
-    margins: Sequence[Margin], weight: np.ndarray, covariates: np.ndarray, *, empty: float = 0.5
+    margins: Sequence[Margin], weight: np.ndarray, covariates: np.ndarray, *, empty: float = 0.5, influence: bool = True
 ) -> list[Pair]:
     """Every pair of variables, column by column of the lower triangle.
 
@@ -50,16 +50,14 @@ def pairs_of(
     covariates : (n, x) array
     empty : float
         What an empty cell of a table of two by two gets, its margins kept; larger tables stay as they are.
+    influence : bool, whether those of ordinal pairs are wanted; else they are empty
     """
     number = [not margin.levels for margin in margins]
     found: dict[tuple[int, int], Pair] = {}
     places = list(combinations(range(len(margins)), 2))
     ordinal = [pair for pair in places if not number[pair[0]] and not number[pair[1]]]
-    found |= dict(
-        zip(
-            ordinal, _polychoric([(margins[a], margins[b]) for a, b in ordinal], weight, covariates, empty), strict=True
-        )
-    )
+    both = [(margins[a], margins[b]) for a, b in ordinal]
+    found |= dict(zip(ordinal, _polychoric(both, weight, covariates, empty, influence=influence), strict=True))
     for a, b in places:
         if number[a] and number[b]:
             found[a, b] = _plain(margins[a], margins[b], weight)
@@ -109,13 +107,18 @@ def _with_addition(table: np.ndarray, amount: float) -> np.ndarray:
 
 
 def _polychoric(
-    pairs: Sequence[tuple[Margin, Margin]], weight: np.ndarray, covariates: np.ndarray, empty: float
+    pairs: Sequence[tuple[Margin, Margin]], weight: np.ndarray, covariates: np.ndarray, empty: float, *, influence: bool
 ) -> list[Pair]:
     """All polychoric correlations at once."""
     if not pairs:
         return []
     cells = [_cells(*pair, weight, covariates, empty) for pair in pairs]
     rho = _correlations(cells)
+    if not influence:
+        nothing = np.zeros(0)
+        return [
+            Pair(float(at), float(at), nothing, one.empty, one.corrected) for one, at in zip(cells, rho, strict=True)
+        ]
     return [
         _with_influence(pair, one, float(at), weight, covariates)
         for pair, one, at in zip(pairs, cells, rho, strict=True)

@@ -156,7 +156,13 @@ def fit_paths(
     variables, estimator = _variables(read, table, request, place)
     columns = read_columns(table, variables, groups=groups, inside=inside, missing=missing, place=place)
     sample = make_sample(
-        columns, variables, design, estimator=estimator, empty=empty_cells, unbiased=likelihood == "wishart", place=place
+        columns,
+        variables,
+        design,
+        estimator=estimator,
+        empty=empty_cells,
+        unbiased=likelihood == "wishart",
+        place=place,
     )
     fail_if(_design_faults(sample, errors, place), DesignError)
     model, constraints = _model(read, sample, request, place)
@@ -212,10 +218,18 @@ def _variables(read: Syntax, table: pd.DataFrame, request: dict, place: str) -> 
     measured = [one for one in variables.ordered if one in {s.lhs for s in read.statements if s.op == "=~"}]
     for one in dict.fromkeys([*explains, *measured]):
         hint = "take it as a number, or make 0/1 columns of its categories"
-        faults.append(Fault(place, f"ordinal {one} that explains something and is explained", "outcomes, items", hint=hint))
+        faults.append(
+            Fault(place, f"ordinal {one} that explains something and is explained", "outcomes, items", hint=hint)
+        )
     wrong = {"ML": "pairwise", "DWLS": "fiml", "WLS": "fiml", "ULS": "fiml", "GLS": "fiml"}[estimator]
     if request["missing"] == wrong or (request["missing"] == "pairwise" and estimator in ("ULS", "GLS")):
-        usable = "listwise, fiml" if estimator == "ML" else "listwise, pairwise" if estimator in ("DWLS", "WLS") else "listwise"
+        usable = (
+            "listwise, fiml"
+            if estimator == "ML"
+            else "listwise, pairwise"
+            if estimator in ("DWLS", "WLS")
+            else "listwise"
+        )
         faults.append(Fault(place, f"missing {request['missing']} with estimator {estimator}", usable))
     if request["errors"] == "model" and estimator in ("DWLS", "ULS"):
         hint = "without the sandwich the errors of this estimator are wrong"
@@ -286,7 +300,9 @@ def _label_faults(read: Syntax, places: dict, place: str) -> list[Fault]:
     for one in read.constraints:
         used = [label for label in one.expression.names if isinstance(places.get(label), int)]
         if not used and set(one.expression.names) <= set(places):
-            faults.append(Fault(place, f"constraint {one.text} of nothing free", "free labels", one.line, str(one.column)))
+            faults.append(
+                Fault(place, f"constraint {one.text} of nothing free", "free labels", one.line, str(one.column))
+            )
     return faults
 
 

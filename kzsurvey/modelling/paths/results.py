@@ -155,7 +155,11 @@ def _improper(solved: Solved) -> list[str]:
         entries = filled(block.spread, theta)
         spread[block.spread.row, block.spread.column] = spread[block.spread.column, block.spread.row] = entries
         inner = spread[np.ix_(latent, latent)]
-        if len(latent) > 1 and np.all(np.diag(inner) >= 0) and np.linalg.eigvalsh(inner)[0] < -1e-8 * np.abs(inner).max():
+        if (
+            len(latent) > 1
+            and np.all(np.diag(inner) >= 0)
+            and np.linalg.eigvalsh(inner)[0] < -1e-8 * np.abs(inner).max()
+        ):
             found.append(f"latent variables whose covariances are no covariances (not positive definite){where}")
     bend = solved.fitted.information
     if solved.fitted.slopes is None and len(bend) and np.linalg.eigvalsh((bend + bend.T) / 2)[0] <= 0:
@@ -177,7 +181,9 @@ def _cells(solved: Solved) -> list[str]:
         where = f" in group {sample.columns.groups[code]}" if len(sample.columns.groups) > 1 else ""
         shown = ", ".join(pairs[:4]) + (f" and {len(pairs) - 4} more" if len(pairs) > 4 else "")
         said = f"{len(pairs)} pairs of items with empty cells{where}: {shown}"
-        found.append(said + (f"; {mended} tables of two by two got {sample.empty:g} in the empty cell" if mended else ""))
+        found.append(
+            said + (f"; {mended} tables of two by two got {sample.empty:g} in the empty cell" if mended else "")
+        )
     return found
 
 
@@ -191,8 +197,14 @@ def _counts(solved: Solved) -> list[str]:
         for covariate in fitted.model.variables.covariates
         if latent not in fitted.model.variables.explained
     ]
-    if unrelated and not any(row.op == "~" and row.lhs in fitted.model.variables.latent for row in fitted.model.rows if row.rhs in fitted.model.variables.covariates):
-        found.append("covariances held at 0, as in lavaan: " + ", ".join(unrelated[:4]) + ("" if len(unrelated) < 5 else " ..."))
+    if unrelated and not any(
+        row.op == "~" and row.lhs in fitted.model.variables.latent
+        for row in fitted.model.rows
+        if row.rhs in fitted.model.variables.covariates
+    ):
+        found.append(
+            "covariances held at 0, as in lavaan: " + ", ".join(unrelated[:4]) + ("" if len(unrelated) < 5 else " ...")
+        )
     if np.isfinite(solved.df) and solved.df < len(counted_rows(fitted)):
         found.append(
             f"{solved.df:g} degrees of freedom of the design for {len(counted_rows(fitted))} parameters: single intervals "

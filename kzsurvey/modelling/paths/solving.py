@@ -141,6 +141,67 @@ def solve(
     return Solution(theta, state["value"], converged, taken)
 
 
+def solve_near(
+    slopes: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]],
+    start: np.ndarray,
+    inverse: np.ndarray,
+    *,
+    tolerance: float,
+    steps: int = 60,
+) -> Solution:
+    """Minimise many objectives that resemble one whose solution and curvature are known.
+
+    Parameters
+    ----------
+    slopes : function of (B, q) parameters and their (B,) places giving (B,) values and (B, q) slopes
+    start : (B, q) array, the known solution
+    inverse : (q, q) array, inverse curvature there
+    tolerance : float, as in :func:`solve`
+
+    Notes
+    -----
+    Each draw has an inverse curvature of its own, which begins as the known one and learns from its steps (BFGS).
+    """
+    theta = np.array(start, dtype=float)
+    count = len(theta)
+    with np.errstate(all="ignore"):
+        value, gradient = (np.array(one) for one in slopes(theta, np.arange(count)))
+        bends = np.repeat(inverse[None], count, axis=0)
+        shrink, converged = np.ones(count), np.zeros(count, dtype=bool)
+        active = np.flatnonzero(np.isfinite(value))
+        taken = 0
+        while len(active) and taken < steps:
+            taken += 1
+            way = -(bends[active] @ gradient[active][..., None])[..., 0]
+            fall = -np.sum(way * gradient[active], axis=-1)
+            step = shrink[active, None] * way
+            there, ahead = slopes(theta[active] + step, active)
+            better = there <= value[active] - 1e-4 * shrink[active] * fall + 1e-13 * (1 + np.abs(value[active]))
+            moved = active[better]
+            turned = ahead[better] - gradient[moved]
+            theta[moved] += step[better]
+            value[moved], gradient[moved] = there[better], ahead[better]
+            bends[moved] = _learned(bends[moved], step[better], turned)
+            shrink[active] = np.where(better, 1.0, shrink[active] / 2)
+            done = better & (fall < tolerance) & (fall >= 0)
+            converged[active[done]] = True
+            active = active[~done & (shrink[active] > 1e-4) & (fall >= 0)]
+    return Solution(theta, value, converged, taken)
+
+
+def _learned(inverse: np.ndarray, step: np.ndarray, turned: np.ndarray) -> np.ndarray:
+    """Inverse curvatures that agree with the last steps; as they were where a step shows no curvature."""
+    along = np.sum(step * turned, axis=-1)
+    usable = along > 1e-14 * np.sqrt(np.sum(step**2, axis=-1) * np.sum(turned**2, axis=-1))
+    safe = np.where(usable, along, 1.0)[:, None, None]
+    moved = (inverse @ turned[..., None])[..., 0]
+    size = np.sum(turned * moved, axis=-1)[:, None, None]
+    outer = step[:, :, None] * step[:, None, :]
+    mixed = moved[:, :, None] * step[:, None, :]
+    found = inverse + (1 + size / safe) / safe * outer - (mixed + np.swapaxes(mixed, -1, -2)) / safe
+    return np.where(usable[:, None, None], found, inverse)
+
+
 def _penalty(price: np.ndarray | None, gap: tuple | None) -> np.ndarray | float:
     return 0.0 if gap is None else price * np.abs(gap[0]).sum(axis=-1)
 
