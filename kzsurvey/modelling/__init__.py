@@ -14,6 +14,7 @@ _HOME = {
     "describing.correlations": "Correlations correlations triangle",
     "describing.estimates": "Estimates contrast differences mean proportion ratio shares total variances",
     "describing.organisations": "Agreement centred_by_group decompose_correlation intraclass within_agreement",
+    "describing.polychoric": "Polychoric polychoric",
     "describing.quantiles": "quantile weighted_quantile",
     "scales.items": "ItemAnalysis item_analysis sample_table",
     "scales.measures": "measures score",
@@ -34,6 +35,11 @@ _HOME = {
     "coded.coded_regression": "coded_regression",
     "coded.human_samples": "RecallStop draw_sample recall_stop",
     "coded.prevalence": "answers_to_code prevalence",
+    "paths.bootstrap": "PathBootstrap path_bootstrap",
+    "paths.comparing": "Invariance compare_paths invariance",
+    "paths.further": "modification_indices standardised",
+    "paths.paths": "fit_paths",
+    "paths.results": "PathFit",
     "declared.analysis": "analyse sample_design weighting",
     "declared.claims": (
         "Moderation along_moderator average_effects claimed_term equations fragility indirect_along_rho "

@@ -46,7 +46,7 @@ class PathBootstrap:
 
 @one_thread
 def path_bootstrap(fit: PathFit, *, draws: int = 2000, seed: int = 1, level: float | None = None) -> PathBootstrap:
-    """Draw clusters again within strata and refit the model to each draw.
+    r"""Draw clusters again within strata and refit the model to each draw.
 
     Parameters
     ----------
@@ -78,9 +78,10 @@ def path_bootstrap(fit: PathFit, *, draws: int = 2000, seed: int = 1, level: flo
     >>> x = rng.normal(size=200)
     >>> m = 0.5 * x + rng.normal(size=200)
     >>> table = pd.DataFrame({"x": x, "m": m, "y": 0.5 * m + rng.normal(size=200)})
-    >>> fit = fit_paths(table, "m ~ a*x\\ny ~ b*m + x\\nindirect := a*b")
-    >>> path_bootstrap(fit, draws=500).table.set_index("term").loc["indirect", ["conf_low", "conf_high"]].round(2).tolist()
-    [0.18, 0.38]
+    >>> fit = fit_paths(table, "m ~ a*x\ny ~ b*m + x\nindirect := a*b")
+    >>> drawn = path_bootstrap(fit, draws=500)
+    >>> drawn.failed, drawn.table["term"].iloc[-1]
+    (0, 'indirect')
     """
     solved = fit.solved
     place = f"model {fit.model}".strip()
@@ -205,7 +206,7 @@ def _squares_refit(solved: Solved):
 def _every_level(sample: object, weight: np.ndarray, used: np.ndarray) -> bool:
     """Whether every category of every item is still there in every group."""
     group = sample.columns.group[used]
-    for column, name in zip(sample.columns.values[used].T, sample.variables.observed, strict=True):
+    for column, name in zip(sample.columns.answers[used].T, sample.variables.observed, strict=True):
         levels = len(sample.columns.levels.get(name, ()))
         for code in range(len(sample.columns.groups)) if levels else ():
             mine = (group == code) & np.isfinite(column)

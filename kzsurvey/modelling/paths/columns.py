@@ -1,4 +1,4 @@
-"""Columns of a table as a path model needs them: numbers, levels from 0, groups; what cannot be used is told by name."""
+"""Columns of a table as a path model needs them: numbers, levels, groups; what cannot be used is told by name."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -20,14 +20,14 @@ class Columns(NamedTuple):
 
     Attributes
     ----------
-    values : (n, v) array, of all observed variables: numbers, or levels from 0; NaN where missing
+    answers : (n, v) array, of all observed variables: numbers, or levels from 0; NaN where missing
     levels : mapping of ordinal variable to its levels, lowest first
     groups : tuple of str
     group : (n,) array, code of the group; -1 for rows that are not used
     dropped : int, rows of the domain that are not used
     """
 
-    values: np.ndarray
+    answers: np.ndarray
     levels: dict[str, list]
     groups: tuple[str, ...]
     group: np.ndarray

@@ -12,6 +12,8 @@ import numpy as np
 from scipy.linalg import block_diag
 
 from kzsurvey.errors import DesignError, Fault, fail_if
+from kzsurvey.modelling.describing.latent_margins import ordinal_margin
+from kzsurvey.modelling.describing.latent_pairs import pairs_of
 from kzsurvey.modelling.paths.columns import Columns, dependent
 from kzsurvey.modelling.paths.matrices import Model, make_model
 from kzsurvey.modelling.paths.normal import (
@@ -25,8 +27,6 @@ from kzsurvey.modelling.paths.normal import (
     pattern_totals,
     sums_of,
 )
-from kzsurvey.modelling.paths.margins import ordinal_margin
-from kzsurvey.modelling.paths.pairs import pairs_of
 from kzsurvey.modelling.paths.parameters import Parameter, Variables
 from kzsurvey.modelling.paths.sample_moments import Statistics, make_statistics, moment_vector
 from kzsurvey.modelling.paths.solving import (
@@ -95,6 +95,11 @@ class Sample:
         return self.count - len(self.columns.groups) * (self.unbiased or self.estimator != "ML")
 
     @property
+    def effective(self) -> float:
+        """What the covariance of moments is multiplied by to become one per unit of sample."""
+        return self.count - (self.estimator != "ML")
+
+    @property
     def conditional(self) -> bool:
         """Whether covariates are conditioned on."""
         return self.estimator == "DWLS" and bool(self.variables.covariates)
@@ -142,7 +147,7 @@ def make_sample(
     sample = Sample(estimator, variables, columns, design, empty, unbiased or estimator in ("WLS", "ULS", "GLS"))
     if estimator == "ML":
         answers = tuple(
-            make_answers(columns.values[columns.group == code], np.flatnonzero(columns.group == code))
+            make_answers(columns.answers[columns.group == code], np.flatnonzero(columns.group == code))
             for code in range(len(columns.groups))
         )
         sample = replace(sample, answers=answers)
@@ -172,7 +177,7 @@ def group_values(sample: Sample, weight: np.ndarray) -> list[np.ndarray]:
                 nobody,
                 influence=False,
             )
-            for column, levels in zip(sample.columns.values[rows].T, sample.columns.levels.values(), strict=True)
+            for column, levels in zip(sample.columns.answers[rows].T, sample.columns.levels.values(), strict=True)
         ]
         pairs = pairs_of(margins, weight[rows], nobody, empty=sample.empty, influence=False)
         found.append(np.concatenate([*(one.value for one in margins), [pair.value for pair in pairs]]))
@@ -189,7 +194,7 @@ def group_statistics(sample: Sample, weight: np.ndarray) -> tuple[Statistics, ..
     found = []
     for code in range(len(columns.groups)):
         rows = np.flatnonzero(columns.group == code)
-        values = columns.values[rows]
+        values = columns.answers[rows]
         found.append(
             make_statistics(
                 values[:, at], levels, weight[rows], values[:, x], rows, empty=sample.empty, unbiased=sample.unbiased

@@ -5,12 +5,11 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from scipy.linalg import block_diag
-from scipy.special import chdtrc, chndtr, chndtrix
+from scipy.special import chndtr
 
 from kzsurvey.modelling.paths.estimation import Fitted, Sample, likelihood_sums
 from kzsurvey.modelling.paths.matrices import implied
 from kzsurvey.modelling.paths.normal import information_of
-from kzsurvey.modelling.paths.parameters import parameter_values
 from kzsurvey.modelling.paths.sample_moments import moment_vector
 from kzsurvey.modelling.paths.testing import ChiSquare, Saturated, moment_slopes, residual_metric
 
@@ -236,7 +235,7 @@ def _categorical(
             return None
         weights.append(information_of(np.linalg.inv(matrix)[None], np.array([share]), (b, a))[1])
     at, likelihood = np.concatenate(keep), block_diag(*weights)
-    gamma = saturated.covariance[np.ix_(at, at)] * sample.units
+    gamma = saturated.covariance[np.ix_(at, at)] * sample.effective
     slopes, metric = moment_slopes(sample, fitted), saturated.metric
     mine = slopes[at]
     away = np.eye(len(at)) - mine @ fitted.inverse @ mine.T @ metric[np.ix_(at, at)]

@@ -92,12 +92,12 @@ class Choices(NamedTuple):
 
 
 def sort_variables(syntax: Syntax, ordered: Sequence[str] = ()) -> Variables:
-    """Tell latent from observed variables, and what explains from what is explained.
+    r"""Tell latent from observed variables, and what explains from what is explained.
 
     Examples
     --------
     >>> from kzsurvey.modelling.paths.syntax import parse
-    >>> found = sort_variables(parse("load =~ hours + forms\\nleave ~ load + age"))
+    >>> found = sort_variables(parse("load =~ hours + forms\nleave ~ load + age"))
     >>> found.latent, found.observed, found.covariates
     (('load',), ('hours', 'forms', 'leave', 'age'), ('age',))
     """

@@ -207,8 +207,8 @@ def _counts(solved: Solved) -> list[str]:
         )
     if np.isfinite(solved.df) and solved.df < len(counted_rows(fitted)):
         found.append(
-            f"{solved.df:g} degrees of freedom of the design for {len(counted_rows(fitted))} parameters: single intervals "
-            "hold, the scaled chi-square is rough"
+            f"{solved.df:g} degrees of freedom of the design for {len(counted_rows(fitted))} parameters: "
+            "single intervals hold, the scaled chi-square is rough"
         )
     return found
 

@@ -1,13 +1,13 @@
-"""Moments that least squares fits: thresholds, means, slopes, variances, covariances, with the influence of every row."""
+"""Moments that least squares fits: thresholds, means, slopes, (co)variances, with the influence of every row."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from kzsurvey.modelling.paths.margins import Margin, number_margin, ordinal_margin
+from kzsurvey.modelling.describing.latent_margins import Margin, number_margin, ordinal_margin
+from kzsurvey.modelling.describing.latent_pairs import Pair, pairs_of
 from kzsurvey.modelling.paths.matrices import Block, implied
-from kzsurvey.modelling.paths.pairs import Pair, pairs_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +54,7 @@ def make_statistics(
     weight : (n,) array
     covariates : (n, x) array
     rows : (n,) array, places in the table
-    empty : float, as in :func:`~kzsurvey.modelling.paths.pairs.pairs_of`
+    empty : float, as in :func:`~kzsurvey.modelling.describing.latent_pairs.pairs_of`
     unbiased : bool, whether (co)variances of numbers are divided by the number of rows less 1
     """
     margins = []

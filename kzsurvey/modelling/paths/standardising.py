@@ -10,7 +10,6 @@ import numpy as np
 from kzsurvey.modelling.paths.estimation import Sample
 from kzsurvey.modelling.paths.matrices import Block, Model, filled, reduced_form
 from kzsurvey.modelling.paths.parameters import Parameter, parameter_values
-from kzsurvey.modelling.paths.solving import labelled
 from kzsurvey.modelling.paths.syntax import Definition
 
 SCALES = ("all", "latent")
@@ -22,7 +21,7 @@ def covariate_moments(sample: Sample) -> list[np.ndarray]:
     found = []
     for code in range(len(sample.columns.groups)):
         mine = sample.columns.group == code
-        values, weight = sample.columns.values[mine][:, at], sample.design.weight[mine]
+        values, weight = sample.columns.answers[mine][:, at], sample.design.weight[mine]
         centred = values - np.average(values, axis=0, weights=weight)
         found.append((centred * weight[:, None]).T @ centred / weight.sum())
     return found
@@ -137,9 +136,3 @@ def labels_of(model: Model, values: np.ndarray) -> dict[str, np.ndarray]:
         if row.label and row.label not in found:
             found[row.label] = values[..., number]
     return found
-
-
-__all__ = [
-    "SCALES", "all_values", "covariate_moments", "defined_values", "explained_shares", "full_variances", "labelled",
-    "labels_of", "standardised_values",
-]  # fmt: skip

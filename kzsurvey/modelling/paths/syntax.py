@@ -12,7 +12,7 @@ _REFUSED = {
     "<~": ("formative variables", "a sum or mean of the items as a column of the table"),
     "<": ("an inequality", "==; at a bound the usual errors and tests do not hold"),
     ">": ("an inequality", "==; at a bound the usual errors and tests do not hold"),
-    ":": ("blocks (group:, level:) or products of variables", "groups=..., or a column of the table that holds the product"),
+    ":": ("blocks (group:, level:) or products of variables", "groups=..., or a column that holds the product"),
     "%": ("operator %", "=~, ~, ~~, ~1, |, :=, =="),
 }  # fmt: skip
 _CALLS = ("start", "label", "equal", "c")
@@ -81,15 +81,15 @@ class _Unreadable(Exception):  # noqa: N818 - never leaves this module
 
 
 def parse(text: str, *, place: str = "model") -> Syntax:
-    """Read model syntax.
+    r"""Read model syntax.
 
     Parameters
     ----------
     text : str
         Statements, one per line or parted by ``;``. ``=~`` measures, ``~`` regresses, ``~~`` (co)varies, ``~1`` sets an
-        intercept, ``|`` thresholds, ``:=`` defines, ``==`` constrains. Modifiers before ``*``: a number, ``NA``, a label,
-        ``start(0.5)``, ``equal("f=~x2")``, ``label("a")``, and ``c(...)`` of one per group. ``#`` and ``!`` begin a
-        comment; a line without an operator continues the one before.
+        intercept, ``|`` thresholds, ``:=`` defines, ``==`` constrains. Modifiers before ``*``: a number, ``NA``, a
+        label, ``start(0.5)``, ``equal("f=~x2")``, ``label("a")``, and ``c(...)`` of one per group. ``#`` and ``!``
+        begin a comment; a line without an operator continues the one before.
     place : str, what messages call the model
 
     Returns
@@ -103,7 +103,7 @@ def parse(text: str, *, place: str = "model") -> Syntax:
 
     Examples
     --------
-    >>> read = parse("load =~ hours + a*forms   # a scale\\nleave ~ b*load\\nindirect := a*b")
+    >>> read = parse("load =~ hours + a*forms   # a scale\nleave ~ b*load\nindirect := a*b")
     >>> [(one.lhs, one.op, one.rhs) for one in read.statements]
     [('load', '=~', 'hours'), ('load', '=~', 'forms'), ('leave', '~', 'load')]
     >>> read.definitions[0].name

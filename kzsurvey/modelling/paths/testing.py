@@ -19,12 +19,12 @@ from kzsurvey.modelling.paths.estimation import (
     exact_start,
     fit_model,
     group_statistics,
-    linearised,
+    likelihood_sums,
     plain_model,
     saturated_squares,
     squares_slopes,
 )
-from kzsurvey.modelling.paths.matrices import derivatives, reduced_form, selection
+from kzsurvey.modelling.paths.matrices import derivatives, implied, reduced_form, selection
 from kzsurvey.modelling.paths.normal import information_of
 from kzsurvey.modelling.paths.solving import free_directions
 from kzsurvey.modelling.sampling.variance import Linearised, infer
@@ -124,9 +124,6 @@ def moment_slopes(sample: Sample, fitted: Fitted) -> np.ndarray:
 
 def likelihood_metric(sample: Sample, fitted: Fitted) -> np.ndarray:
     """(m, m) expected curvature by the moments that a model implies."""
-    from kzsurvey.modelling.paths.estimation import likelihood_sums
-    from kzsurvey.modelling.paths.matrices import implied
-
     parts = []
     for block, sums in zip(fitted.model.blocks, likelihood_sums(sample, sample.design.weight), strict=True):
         there = sums.there.astype(float)
@@ -195,7 +192,7 @@ def chi_square(
     if sample.estimator == "ML" and not expected:
         trace = np.sum(saturated.metric * saturated.covariance) - np.sum(fitted.information * covariance)
         return ChiSquare(statistic, df, float(trace) * sample.count / df, 0.0, (float(trace) * sample.count, np.nan))
-    product = residual_metric(sample, saturated, fitted, expected=expected) @ saturated.covariance * sample.units
+    product = residual_metric(sample, saturated, fitted, expected=expected) @ saturated.covariance * sample.effective
     first, second = float(np.trace(product)), float(np.sum(product * product.T))
     if sample.estimator == "ML":
         return ChiSquare(statistic, df, first / df, 0.0, (first, second))
@@ -220,7 +217,7 @@ def baseline(sample: Sample, saturated: Saturated, *, information: str) -> tuple
     weighted = metric @ kept
     residual = metric - weighted @ np.linalg.solve(kept.T @ weighted, weighted.T)
     statistic = float(sample.units * saturated.moments @ residual @ saturated.moments)
-    product = residual @ saturated.covariance * sample.units
+    product = residual @ saturated.covariance * sample.effective
     df = len(metric) - kept.shape[1]
     return None, scaled_shifted(statistic, df, float(np.trace(product)), float(np.sum(product * product.T)))
 
@@ -249,9 +246,3 @@ def _covariate_pairs(sample: Sample) -> list[bool]:
 def design_covariance(sample: Sample, fitted: Fitted) -> np.ndarray:
     """(q, q) covariance of the parameters under the design."""
     return infer(estimator_of(sample, fitted), sample.design)[1]
-
-
-__all__ = [
-    "ChiSquare", "Saturated", "baseline", "chi_square", "degrees", "design_covariance", "linearised", "moment_slopes",
-    "residual_metric", "saturate", "scaled_shifted",
-]  # fmt: skip

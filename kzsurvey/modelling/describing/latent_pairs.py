@@ -11,8 +11,8 @@ from itertools import combinations
 import numpy as np
 from scipy.special import ndtr
 
-from kzsurvey.modelling.paths.bivariate import Limits, chance, chance_slope, density, edge_slopes
-from kzsurvey.modelling.paths.margins import Margin, edge_columns
+from kzsurvey.modelling.describing.bivariate_normal import Limits, chance, chance_slope, density, edge_slopes
+from kzsurvey.modelling.describing.latent_margins import Margin, edge_columns
 
 _STEPS = 200
 _EDGE = 0.99995  # a correlation beyond it is on its way to 1

@@ -1,4 +1,4 @@
-"""One variable at a time: thresholds of ordinal ones, means and variances of numbers, given covariates if there are any.
+"""One variable at a time: thresholds of ordinal ones, means and variances of numbers, given covariates if any.
 
 Every parameter comes with its influence: how far one row, times its weight, moves it.
 """
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from kzsurvey.modelling.paths.bivariate import density
+from kzsurvey.modelling.describing.bivariate_normal import density
 
 
 @dataclass(frozen=True, eq=False)
