@@ -53,7 +53,13 @@ def standardised(fit: PathFit, *, scale: str = "all") -> pd.DataFrame:
         raise DesignError(Fault(f"model {fit.model}".strip(), f"scale {scale!r}", ", ".join(SCALES)))
     solved = fit.solved
     model, moments = solved.fitted.model, covariate_moments(solved.sample)
-    kept = [number for number, row in enumerate(model.rows) if row.role in ("model", "derived") and row.op != "~*~"]
+    kept = [
+        number
+        for number, row in enumerate(model.rows)
+        if row.role in ("model", "derived")
+        and row.op != "~*~"
+        and not (row.op == "~1" and row.free < 0 and row.value == 0)
+    ]
 
     def values(theta: np.ndarray) -> np.ndarray:
         every = standardised_values(model, theta, moments, scale)
@@ -135,7 +141,7 @@ def modification_indices(fit: PathFit, *, smallest: float = 0.0) -> pd.DataFrame
     with np.errstate(divide="ignore", invalid="ignore"):
         scaled = np.where(usable, score**2 / spread, np.nan)
         change = score / curvature
-        index = sample.units * score**2 / curvature
+        index = sample.count * score**2 / curvature
     table = pd.DataFrame(
         {
             "term": [term_name(one, old.groups) for one in added],

@@ -11,6 +11,7 @@ from kzsurvey.modelling.paths.estimation import Fitted, Sample, likelihood_sums
 from kzsurvey.modelling.paths.matrices import implied
 from kzsurvey.modelling.paths.normal import information_of
 from kzsurvey.modelling.paths.sample_moments import moment_vector
+from kzsurvey.modelling.paths.solving import free_directions
 from kzsurvey.modelling.paths.testing import ChiSquare, Saturated, moment_slopes, residual_metric
 
 _CLOSE = 0.05
@@ -66,9 +67,15 @@ def fit_indices(
     rows += _rmsea_rows(sample, test, robust)
     rows.append(("srmr", srmr(sample, saturated, fitted), nothing, nothing))
     rows += _criteria(sample, saturated, fitted) if sample.estimator == "ML" else []
-    free = {row.free for row in fitted.model.rows if row.free >= 0 and row.role == "model"}
-    rows += [("parameters", len(free), nothing, nothing), ("n", sample.count, nothing, nothing)]
+    rows += [("parameters", counted(fitted), nothing, nothing), ("n", sample.count, nothing, nothing)]
     return pd.DataFrame(rows, columns=["index", "value", "scaled", "robust"]).astype({"index": "str"})
+
+
+def counted(fitted: Fitted) -> int:
+    """Free parameters of the model less what constraints bind."""
+    free = {row.free for row in fitted.model.rows if row.free >= 0 and row.role == "model"}
+    bound = 0 if fitted.slopes is None else len(fitted.theta) - free_directions(fitted.slopes).shape[1]
+    return len(free) - bound
 
 
 def _comparative(statistic: float, df: float, base: float, base_df: float) -> tuple[float, float]:
@@ -302,9 +309,7 @@ def _criteria(sample: Sample, saturated: Saturated, fitted: Fitted) -> list[tupl
     )
     loglik = -sample.count * (fitted.value + 0.5 * known * np.log(2 * np.pi))
     loglik -= _covariate_likelihood(sample)
-    free = {row.free for row in fitted.model.rows if row.free >= 0 and row.role == "model"}
-    bound = 0 if fitted.slopes is None else len(fitted.slopes)
-    count, nothing = len(free) - bound, float("nan")
+    count, nothing = counted(fitted), float("nan")
     return [
         ("log_likelihood", loglik, nothing, nothing),
         ("aic", -2 * loglik + 2 * count, nothing, nothing),

@@ -39,18 +39,27 @@ def start_values(model: Model, moments: Sequence[Moment]) -> np.ndarray:
 
 def _measured(rows: Sequence[Parameter], moment: Moment, place: dict[str, int]) -> dict[str, tuple[float, dict]]:
     """Variance of each latent variable, and the loading of each of its items, where the first has 1."""
-    found = {}
-    for latent in dict.fromkeys(row.lhs for row in rows if row.op == "=~"):
-        items = [row.rhs for row in rows if row.op == "=~" and row.lhs == latent]
-        observed = [item for item in items if item in place]
-        loadings, variance = dict.fromkeys(items, 1.0), 0.5
-        if len(observed) == len(items):
-            at = [place[item] for item in items]
+    found: dict[str, tuple[float, dict]] = {}
+    items = {row.lhs: [] for row in rows if row.op == "=~"}
+    for row in rows:
+        if row.op == "=~":
+            items[row.lhs].append(row.rhs)
+    stand_in = dict(place)  # a latent variable among the items of another is stood in for by its own first item
+    waiting = list(items)
+    while waiting:
+        ready = [latent for latent in waiting if all(item in stand_in for item in items[latent])] or waiting[:1]
+        for latent in ready:
+            known = [item for item in items[latent] if item in stand_in]
+            at = [stand_in[item] for item in known]
             matrix = moment.covariance[np.ix_(at, at)]
+            matrix[np.diag_indices(len(at))] = [
+                found[item][0] if item in found else matrix[k, k] for k, item in enumerate(known)
+            ]
             sizes = _loadings(matrix)
-            loadings = dict(zip(items, sizes, strict=True))
-            variance = _variance(matrix, sizes)
-        found[latent] = (variance, loadings)
+            loadings = dict.fromkeys(items[latent], 1.0) | dict(zip(known, sizes, strict=True))
+            found[latent] = (_variance(matrix, sizes), loadings)
+            stand_in.setdefault(latent, at[0] if at else 0)
+            waiting.remove(latent)
     return found
 
 

@@ -206,7 +206,10 @@ def scaled_shifted(statistic: float, df: int, first: float, second: float) -> Ch
 
 
 def baseline(sample: Sample, saturated: Saturated, *, information: str) -> tuple[Fitted | None, ChiSquare]:
-    """Test of the model in which nothing goes with anything (covariates among themselves aside)."""
+    """Test of the model in which nothing goes with anything.
+
+    Covariates go with one another; where they are conditioned on, everything may depend on them.
+    """
     if sample.estimator == "ML":
         model = plain_model(sample, saturated=False)
         fitted = fit_model(sample, model, information=information, start=exact_start(sample, model))
@@ -230,7 +233,7 @@ def unrelated_columns(sample: Sample) -> np.ndarray:
         numbers = sum(not margin.levels for margin in one.margins)
         covariances = len(one.pairs)
         between = len(one.value) - heads - numbers - covariances
-        flags = [True] * heads + [False] * between + [True] * numbers
+        flags = [True] * (heads + between + numbers)
         flags += _covariate_pairs(sample) if not sample.conditional else [False] * covariances
         free += flags
     return np.eye(len(free))[:, np.array(free)]
