@@ -141,7 +141,7 @@ def modification_indices(fit: PathFit, *, smallest: float = 0.0) -> pd.DataFrame
     with np.errstate(divide="ignore", invalid="ignore"):
         scaled = np.where(usable, score**2 / spread, np.nan)
         change = score / curvature
-        index = sample.count * score**2 / curvature
+        index = sample.units * score**2 / curvature
     table = pd.DataFrame(
         {
             "term": [term_name(one, old.groups) for one in added],
