@@ -4,7 +4,7 @@ A fit hands out scores of every row and bread, so that strata, clusters, finite 
 weights enter through :func:`kzsurvey.modelling.sampling.variance.infer` alone.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -411,7 +411,11 @@ def estimator_of(sample: Sample, fitted: Fitted) -> Estimator:
     """The model as a function of weights, for the variance core; refits start at the solution."""
 
     def refits(weight: np.ndarray) -> np.ndarray:
-        return refitted(sample, fitted, weight.T)[0]
+        theta, converged = refitted(sample, fitted, weight.T)
+        if not converged.all():
+            found = f"{int((~converged).sum())} of {len(converged)} replicates without a solution"
+            raise DesignError(Fault("paths", found, "a solution for every set of replicate weights"))
+        return theta
 
     def estimate(weight: np.ndarray) -> Linearised:
         if weight is sample.design.weight:
@@ -423,13 +427,11 @@ def estimator_of(sample: Sample, fitted: Fitted) -> Estimator:
     return estimate
 
 
-def refitted(
-    sample: Sample, fitted: Fitted, weight: np.ndarray, *, totals: Callable | None = None, tolerance: float = 1e-9
-) -> tuple[np.ndarray, np.ndarray]:
+def refitted(sample: Sample, fitted: Fitted, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Parameters under each of (R, n) weights, and whether the search ended."""
     objective = objective_of(sample, fitted.model, weight)
     start = np.repeat(fitted.theta[None], len(weight), axis=0)
-    found = solve(objective, start, constraints=fitted.constraints, tolerance=tolerance)
+    found = solve(objective, start, constraints=fitted.constraints)
     return found.theta, found.converged
 
 
