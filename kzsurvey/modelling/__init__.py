@@ -37,7 +37,7 @@ _HOME = {
     "coded.prevalence": "answers_to_code prevalence",
     "paths.bootstrap": "PathBootstrap path_bootstrap",
     "paths.comparing": "Invariance compare_paths invariance",
-    "paths.further": "modification_indices standardised",
+    "paths.further": "modification_indices path_arrows standardised",
     "paths.paths": "fit_paths",
     "paths.results": "PathFit",
     "declared.analysis": "analyse sample_design weighting",

@@ -73,8 +73,9 @@ def draw(
         Column ``label``; ``dots`` and ``coefficients``: ``estimate``, ``conf_low``, ``conf_high``, optional ``group``;
         ``bars``: ``estimate``; ``parts``: one column of shares per part, in order. ``paths``, a row per arrow:
         ``path``, ``source``, ``target``, ``estimate``, ``conf_low``, ``conf_high``; where a box stands follows from the
-        arrows in and out of it. ``curve``: ``value`` (along the horizontal axis), ``estimate``, ``conf_low``,
-        ``conf_high``, optional ``group``.
+        arrows in and out of it. ``structure``: the same of a path model, with ``form`` (``measures``, ``explains``,
+        ``covaries``), from :func:`kzsurvey.modelling.path_arrows`. ``curve``: ``value`` (along the horizontal axis),
+        ``estimate``, ``conf_low``, ``conf_high``, optional ``group``.
     report : Report
     kind : str
         A key of ``FIGURES``.
@@ -217,6 +218,13 @@ def paths(figure: Figure, data: pd.DataFrame, report: "Report", *, format: str, 
         axes.text(x, y, _on_arrow(row, format), ha=side, va="center", size=8.5, zorder=5, **_PAPER)
 
 
+def structure(figure: Figure, data: pd.DataFrame, report: "Report", *, format: str, axis: str = "") -> None:
+    """A diagram of a path model: what measures, what explains, what covaries."""
+    from kzsurvey.reporting.path_diagrams import draw_structure  # which draws with the colours of this module
+
+    draw_structure(figure, data, report, format=format)
+
+
 def curve(
     figure: Figure,
     data: pd.DataFrame,
@@ -271,6 +279,13 @@ def _by_mediators(data: pd.DataFrame) -> float:
     return 0.7 + BOX[1] + LEVEL * max(len(_between(data)), 1)
 
 
+def _by_structure(data: pd.DataFrame) -> float:
+    """Height of the diagram of a path model."""
+    from kzsurvey.reporting.path_diagrams import structure_height
+
+    return structure_height(data)
+
+
 def _fixed(data: pd.DataFrame) -> float:
     return UPRIGHT
 
@@ -282,6 +297,7 @@ FIGURES = {
     "parts": Kind(parts, "percent0", _by_rows),
     "histogram": Kind(histogram, "integer", _fixed, marks=True),
     "paths": Kind(paths, "number", _by_mediators),
+    "structure": Kind(structure, "number", _by_structure),
     "curve": Kind(curve, "number", _fixed),
 }
 

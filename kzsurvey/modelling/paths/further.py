@@ -76,6 +76,54 @@ def standardised(fit: PathFit, *, scale: str = "all") -> pd.DataFrame:
     return table.assign(p_value=table["p_value"].mask(still))
 
 
+def path_arrows(fit: PathFit, *, scale: str = "all", group: str = "") -> pd.DataFrame:
+    """Arrows of a path model, for the figure ``structure``.
+
+    Parameters
+    ----------
+    fit : PathFit
+    scale : {"all", "latent", "none"}
+        As in :func:`standardised`, or as estimated.
+    group : str, of several; the first where none is named
+
+    Returns
+    -------
+    DataFrame, one row per loading, path and covariance of latent variables
+        ``path``, ``form`` (``measures``, ``explains``, ``covaries``), ``source``, ``target``, ``estimate``,
+        ``conf_low``, ``conf_high``, ``n``.
+
+    Examples
+    --------
+    >>> from kzsurvey.modelling.paths.paths import fit_paths
+    >>> rng = np.random.default_rng(1)
+    >>> x = rng.normal(size=200)
+    >>> fit = fit_paths(pd.DataFrame({"x": x, "y": x + rng.normal(size=200)}), "y ~ x")
+    >>> path_arrows(fit)[["form", "source", "target"]].to_dict("records")
+    [{'form': 'explains', 'source': 'x', 'target': 'y'}]
+    """
+    place = f"model {fit.model}".strip()
+    if scale not in (*SCALES, "none"):
+        raise DesignError(Fault(place, f"scale {scale!r}", ", ".join((*SCALES, "none"))))
+    model = fit.solved.fitted.model
+    if group and group not in model.groups:
+        raise DesignError(Fault(place, f"group {group!r}", ", ".join(model.groups)))
+    number = model.groups.index(group) if group else 0
+    table = (fit.terms if scale == "none" else standardised(fit, scale=scale)).set_index("term")
+    found = []
+    for row in model.rows:
+        term = term_name(row, model.groups)
+        latent = row.lhs in model.variables.latent and row.rhs in model.variables.latent
+        drawn = row.op in ("=~", "~") or (row.op == "~~" and latent and row.lhs != row.rhs)
+        if row.group != number or not drawn:
+            continue
+        form = {"=~": "measures", "~": "explains"}.get(row.op, "covaries")
+        source, target = (row.rhs, row.lhs) if row.op == "~" else (row.lhs, row.rhs)
+        fixed = {"estimate": row.value, "conf_low": np.nan, "conf_high": np.nan}
+        told = table.loc[term, list(fixed)].to_dict() if term in table.index else fixed
+        found.append({"path": term, "form": form, "source": source, "target": target, **told, "n": fit.summary["n"]})
+    return pd.DataFrame(found)
+
+
 def _covariance(solved: Solved) -> np.ndarray:
     """Covariance of the parameters; without that of covariates where they count as fixed."""
     if solved.request["covariates"] == "sampled":

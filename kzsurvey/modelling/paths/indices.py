@@ -39,6 +39,9 @@ def fit_indices(
 
     Notes
     -----
+    ``chi_square_adjusted`` has the mean and the variance of a chi-square under the design (of a likelihood,
+    ``scaled`` has the mean alone, as MLR and MLM of lavaan). In samples of clusters it keeps its level better.
+
     ``robust`` CFI, TLI and RMSEA are those of Brosseau-Liard and Savalei (complete answers), Zhang and Savalei (answers
     missing), Savalei (ordinal items without covariates: from the normal likelihood of the polychoric correlations).
 
@@ -60,6 +63,8 @@ def fit_indices(
         ("df", test.df, test.df, nothing),
         ("p_value", test.p_value, test.p_scaled, nothing),
         ("scaling", nothing, test.scale, nothing),
+        ("chi_square_adjusted", nothing, test.adjusted, nothing),
+        ("p_value_adjusted", nothing, test.p_adjusted, nothing),
         ("baseline_chi_square", base_test.statistic, base_test.scaled, nothing),
         ("baseline_df", base_test.df, base_test.df, nothing),
     ]

@@ -139,8 +139,10 @@ def _value(group: _Group, share: np.ndarray, *, careful: bool = True) -> np.ndar
     known = share > 0
     with np.errstate(invalid="ignore", divide="ignore"):
         if careful:
-            size = np.linalg.eigvalsh(group.matrix)
-            sound, logarithm = size[..., 0] > 1e-10 * size[..., -1], np.log(size).sum(axis=-1)
+            spread = np.sqrt(np.diagonal(group.matrix, axis1=-2, axis2=-1))
+            size = np.linalg.eigvalsh(group.matrix / (spread[..., :, None] * spread[..., None, :]))
+            sound = (size[..., 0] > 1e-10) & np.isfinite(spread).all(axis=-1)
+            logarithm = np.log(size).sum(axis=-1) + 2 * np.log(spread).sum(axis=-1)
         else:
             sign, logarithm = np.linalg.slogdet(group.matrix)
             sound = sign > 0

@@ -8,7 +8,7 @@ import pandas as pd
 from kzsurvey.errors import DesignError, Fault, fail_if
 from kzsurvey.modelling.describing.estimates import design_for
 from kzsurvey.modelling.paths.columns import MISSING, Columns, ordered_names, read_columns
-from kzsurvey.modelling.paths.estimation import ESTIMATORS, Fitted, Sample, fit_model, make_sample
+from kzsurvey.modelling.paths.estimation import ESTIMATORS, Fitted, Sample, fit_model, group_moments, make_sample
 from kzsurvey.modelling.paths.indices import fit_indices
 from kzsurvey.modelling.paths.matrices import Model, make_model
 from kzsurvey.modelling.paths.parameters import EQUAL, Choices, Variables, parameter_table, sort_variables
@@ -22,6 +22,7 @@ from kzsurvey.modelling.paths.results import (
     states_of,
 )
 from kzsurvey.modelling.paths.solving import Constraints, unidentified
+from kzsurvey.modelling.paths.starting import parameter_units
 from kzsurvey.modelling.paths.syntax import Syntax, parse
 from kzsurvey.modelling.paths.testing import baseline, chi_square, design_covariance, saturate
 from kzsurvey.modelling.regression.formulas import nearest
@@ -169,7 +170,7 @@ def fit_paths(
     model, constraints = _model(read, sample, request, place)
     kind = told or ("expected" if errors == "model" and missing == "listwise" else "observed")
     fitted = fit_model(sample, model, constraints=constraints, information=kind)
-    fail_if(_solution_faults(fitted, read, place), DesignError)
+    fail_if(_solution_faults(sample, fitted, place), DesignError)
     return _result(sample, fitted, read, {**request, "syntax": syntax, "information": kind}, columns)
 
 
@@ -307,11 +308,13 @@ def _label_faults(read: Syntax, places: dict, place: str) -> list[Fault]:
     return faults
 
 
-def _solution_faults(fitted: Fitted, read: Syntax, place: str) -> list[Fault]:
+def _solution_faults(sample: Sample, fitted: Fitted, place: str) -> list[Fault]:
     """A model that is not identified, or a search without an end."""
     model = fitted.model
     names = names_of(model.rows, model.groups, model.count)
-    free = unidentified(fitted.information, fitted.slopes, names) if np.isfinite(fitted.information).all() else []
+    units = parameter_units(model, group_moments(sample))
+    sound = np.isfinite(fitted.information).all()
+    free = unidentified(fitted.information, fitted.slopes, names, units) if sound else []
     if free:
         found = f"a model that is not identified: {', '.join(free[:12])}" + (" ..." if len(free) > 12 else "")
         hint = _hint(model, free)

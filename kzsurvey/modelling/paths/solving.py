@@ -263,14 +263,25 @@ def free_directions(slopes: np.ndarray) -> np.ndarray:
     return directions[rank:].T
 
 
-def unidentified(information: np.ndarray, slopes: np.ndarray | None, names: Sequence[str]) -> list[str]:
-    """Names of the parameters that move along directions in which the information is 0."""
+def unidentified(
+    information: np.ndarray, slopes: np.ndarray | None, names: Sequence[str], units: np.ndarray
+) -> list[str]:
+    """Names of the parameters that move along directions in which the information is 0.
+
+    Parameters
+    ----------
+    information : (q, q) array
+    slopes : (c, q) array of constraints, or None
+    names : sequence of str
+    units : (q,) array, how large a change of each parameter is one to speak of
+    """
     scale = np.sqrt(np.maximum(np.diag(information), 0.0))
-    still = [name for name, size in zip(names, scale, strict=True) if not size > 1e-8 * max(scale.max(), 1e-300)]
-    scale = np.where(scale > 0, scale, 1.0)
+    moves = scale * units > 1e-6
+    still = [name for name, some in zip(names, moves, strict=True) if not some]
+    scale = np.where(moves, scale, 1 / units)
     square = information / np.outer(scale, scale)
     free = np.eye(len(square)) if slopes is None or not len(slopes) else free_directions(slopes / scale)
     size, inner = np.linalg.eigh(free.T @ square @ free)
     flat = free @ inner[:, size < 1e-9 * max(size.max(initial=0.0), 1e-300)]
     moving = np.abs(flat).max(axis=1, initial=0.0) > 0.02
-    return list(dict.fromkeys([*still, *(name for name, moves in zip(names, moving, strict=True) if moves)]))
+    return list(dict.fromkeys([*still, *(name for name, some in zip(names, moving, strict=True) if some)]))

@@ -37,6 +37,21 @@ def start_values(model: Model, moments: Sequence[Moment]) -> np.ndarray:
     return theta
 
 
+def parameter_units(model: Model, moments: Sequence[Moment]) -> np.ndarray:
+    """(q,) sizes that each parameter would have if everything had the spread that it has in the sample."""
+    units = np.ones(model.count)
+    for row in model.rows:
+        if row.free < 0:
+            continue
+        moment = moments[row.group]
+        spread = dict(zip(moment.names, np.sqrt(np.diag(moment.covariance)), strict=True))
+        for latent in reversed([one for one in model.rows if one.op == "=~" and one.group == row.group]):
+            spread[latent.lhs] = spread.get(latent.rhs, 1.0)  # that of its first item, in the end
+        lhs, rhs = spread.get(row.lhs, 1.0), spread.get(row.rhs, 1.0)
+        units[row.free] = {"=~": rhs / lhs, "~": lhs / rhs, "~~": lhs * rhs, "~1": lhs}.get(row.op, 1.0)
+    return units
+
+
 def _measured(rows: Sequence[Parameter], moment: Moment, place: dict[str, int]) -> dict[str, tuple[float, dict]]:
     """Variance of each latent variable, and the loading of each of its items, where the first has 1."""
     found: dict[str, tuple[float, dict]] = {}

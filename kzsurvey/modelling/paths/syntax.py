@@ -334,7 +334,7 @@ def _defined(line: list[Token], at: int, text: str) -> Definition:
 
 
 def _text(tokens: Sequence[Token]) -> str:
-    return "".join(token.text for token in tokens)
+    return " ".join(token.text for token in tokens)
 
 
 def _repeated(statements: list[Statement], definitions: list[Definition], place: str) -> list[Fault]:

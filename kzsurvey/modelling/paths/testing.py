@@ -59,14 +59,15 @@ class ChiSquare(NamedTuple):
     df : int
     scale : float, what it is divided by under the design; NaN where that is not defined
     shift : float, what is added after that (least squares: mean and variance adjusted)
-    traces : pair of float, of U Gamma and of its square (the second of least squares only)
+    adjusted : float
+        The statistic with mean and variance adjusted under the design; of least squares the same as ``scaled``.
     """
 
     statistic: float
     df: int
     scale: float
     shift: float = 0.0
-    traces: tuple[float, float] = (float("nan"), float("nan"))
+    adjusted: float = float("nan")
 
     @property
     def scaled(self) -> float:
@@ -77,6 +78,11 @@ class ChiSquare(NamedTuple):
     def p_value(self) -> float:
         """Without the design."""
         return float(chdtrc(self.df, self.statistic)) if self.df > 0 else float("nan")
+
+    @property
+    def p_adjusted(self) -> float:
+        """Of the adjusted statistic."""
+        return float(chdtrc(self.df, self.adjusted)) if self.df > 0 else float("nan")
 
     @property
     def p_scaled(self) -> float:
@@ -171,9 +177,9 @@ def chi_square(
     Notes
     -----
     Likelihood: scale :math:`(\mathrm{tr}\, A_1 V_1 - \mathrm{tr}\, A_0 V_0) n / d` with information A and design-based
-    covariance V of the saturated (1) and the fitted (0) model. Least squares: scaled and shifted so that mean and
-    variance are those of chi-square, :math:`a = \sqrt{d / \mathrm{tr}(U \Gamma)^2}`, :math:`b = d - a\, \mathrm{tr}\,
-    U \Gamma`.
+    covariance V of the saturated (1) and the fitted (0) model. Least squares, and ``adjusted``: scaled and shifted so
+    that mean and variance are those of chi-square, :math:`a = \sqrt{d / \mathrm{tr}(U \Gamma)^2}`, :math:`b = d - a\,
+    \mathrm{tr}\, U \Gamma`.
 
     References
     ----------
@@ -189,20 +195,22 @@ def chi_square(
     statistic = max(2 * sample.units * (fitted.value - saturated.value), 0.0)
     if df <= 0:
         return ChiSquare(statistic if df < 0 else 0.0, df, float("nan"))
-    if sample.estimator == "ML" and not expected:
-        trace = np.sum(saturated.metric * saturated.covariance) - np.sum(fitted.information * covariance)
-        return ChiSquare(statistic, df, float(trace) * sample.count / df, 0.0, (float(trace) * sample.count, np.nan))
     product = residual_metric(sample, saturated, fitted, expected=expected) @ saturated.covariance * sample.effective
     first, second = float(np.trace(product)), float(np.sum(product * product.T))
-    if sample.estimator == "ML":
-        return ChiSquare(statistic, df, first / df, 0.0, (first, second))
-    return scaled_shifted(statistic, df, first, second)
+    both = scaled_shifted(statistic, df, first, second)
+    if sample.estimator != "ML":
+        return both
+    if not expected:
+        first = np.sum(saturated.metric * saturated.covariance) - np.sum(fitted.information * covariance)
+        first = float(first) * sample.count
+    return ChiSquare(statistic, df, first / df, 0.0, both.scaled)
 
 
 def scaled_shifted(statistic: float, df: int, first: float, second: float) -> ChiSquare:
     """Adjust mean and variance to those of chi-square."""
     size = np.sqrt(df / second)
-    return ChiSquare(statistic, df, float(1 / size), float(df - size * first), (first, second))
+    shift = df - size * first
+    return ChiSquare(statistic, df, float(1 / size), float(shift), float(statistic * size + shift))
 
 
 def baseline(sample: Sample, saturated: Saturated, *, information: str) -> tuple[Fitted | None, ChiSquare]:
