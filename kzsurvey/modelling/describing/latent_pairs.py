@@ -7,11 +7,20 @@ moves them too.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import ndtr
 
-from kzsurvey.modelling.describing.bivariate_normal import Limits, chance, chance_slope, density, edge_slopes
+from kzsurvey.modelling.describing.bivariate_normal import (
+    Limits,
+    both_below,
+    both_density,
+    chance,
+    chance_slope,
+    density,
+    edge_slopes,
+)
 from kzsurvey.modelling.describing.latent_margins import Margin, edge_columns
 
 _STEPS = 200
@@ -39,8 +48,9 @@ class Pair:
 
 
 def pairs_of(
-    margins: Sequence[Margin], weight: np.ndarray, covariates: np.ndarray, *, empty: float = 0.5, influence: bool = True
-) -> list[Pair]:
+    margins: Sequence[Margin], weight: np.ndarray, covariates: np.ndarray, *, empty: float = 0.5,
+    influence: bool = True, start: np.ndarray | None = None,
+) -> list[Pair]:  # fmt: skip
     """Every pair of variables, column by column of the lower triangle.
 
     Parameters
@@ -51,13 +61,14 @@ def pairs_of(
     empty : float
         What an empty cell of a table of two by two gets, its margins kept; larger tables stay as they are.
     influence : bool, whether those of ordinal pairs are wanted; else they are empty
+    start : array, correlations of the ordinal pairs to begin with
     """
     number = [not margin.levels for margin in margins]
     found: dict[tuple[int, int], Pair] = {}
     places = list(combinations(range(len(margins)), 2))
     ordinal = [pair for pair in places if not number[pair[0]] and not number[pair[1]]]
     both = [(margins[a], margins[b]) for a, b in ordinal]
-    found |= dict(zip(ordinal, _polychoric(both, weight, covariates, empty, influence=influence), strict=True))
+    found |= dict(zip(ordinal, _polychoric(both, weight, covariates, empty, influence, start), strict=True))
     for a, b in places:
         if number[a] and number[b]:
             found[a, b] = _plain(margins[a], margins[b], weight)
@@ -107,13 +118,14 @@ def _with_addition(table: np.ndarray, amount: float) -> np.ndarray:
 
 
 def _polychoric(
-    pairs: Sequence[tuple[Margin, Margin]], weight: np.ndarray, covariates: np.ndarray, empty: float, *, influence: bool
-) -> list[Pair]:
+    pairs: Sequence[tuple[Margin, Margin]], weight: np.ndarray, covariates: np.ndarray, empty: float,
+    influence: bool, start: np.ndarray | None,
+) -> list[Pair]:  # fmt: skip
     """All polychoric correlations at once."""
     if not pairs:
         return []
     cells = [_cells(*pair, weight, covariates, empty) for pair in pairs]
-    rho = _correlations(cells)
+    rho = _correlations(cells, start)
     if not influence:
         nothing = np.zeros(0)
         return [
@@ -125,18 +137,17 @@ def _polychoric(
     ]
 
 
-def _correlations(cells: Sequence[_Cells]) -> np.ndarray:
+def _correlations(cells: Sequence[_Cells], start: np.ndarray | None) -> np.ndarray:
     """Correlations of greatest likelihood, by scoring on Fisher's scale."""
     owner = np.repeat(np.arange(len(cells)), [len(one.weight) for one in cells])
     heavy = np.concatenate([one.weight for one in cells])
-    limits = Limits(
-        tuple(np.concatenate([one.limits.a[k] for one in cells]) for k in (0, 1)),
-        tuple(np.concatenate([one.limits.b[k] for one in cells]) for k in (0, 1)),
-    )
-    z, last = np.zeros(len(cells)), np.full(len(cells), np.inf)
+    corners = _corners(cells)
+    z = np.zeros(len(cells)) if start is None else np.arctanh(np.clip(start, -0.99, 0.99))
+    last = np.full(len(cells), np.inf)
     for _ in range(_STEPS):
         rho = np.tanh(z)
-        score = chance_slope(limits, rho[owner]) / chance(limits, rho[owner])
+        inside, slope = _at_corners(corners, rho)
+        score = slope / inside
         slope = np.bincount(owner, heavy * score, len(cells)) * (1 - rho**2)
         bend = np.bincount(owner, heavy * score**2, len(cells)) * (1 - rho**2) ** 2
         step = np.clip(slope / np.maximum(bend, 1e-300), -0.5, 0.5)
@@ -145,6 +156,43 @@ def _correlations(cells: Sequence[_Cells]) -> np.ndarray:
         if np.abs(step).max() < 1e-11:
             break
     return np.tanh(z)
+
+
+class _Corners(NamedTuple):
+    """Corners of all rectangles, each once: those with finite sides, and what is known of the others."""
+
+    h: np.ndarray
+    k: np.ndarray
+    owner: np.ndarray  # pair of each finite corner
+    finite: np.ndarray  # places of the finite ones among all
+    known: np.ndarray  # probability below each corner, of those with an infinite side
+    at: np.ndarray  # (cells, 4) corners of each rectangle: above both, above the second, above the first, below both
+
+
+def _corners(cells: Sequence[_Cells]) -> _Corners:
+    """Corners of the rectangles of all pairs."""
+    parts, ats, begin = [], [], 0
+    for number, one in enumerate(cells):
+        (a0, a1), (b0, b1) = one.limits.a, one.limits.b
+        sides = np.stack([np.concatenate([a1, a0, a1, a0]), np.concatenate([b1, b1, b0, b0])], axis=1)
+        unique, at = np.unique(sides, axis=0, return_inverse=True)
+        parts.append(np.column_stack([unique, np.full(len(unique), number)]))
+        ats.append(begin + at.reshape(4, -1).T)
+        begin += len(unique)
+    h, k, owner = np.concatenate(parts).T
+    finite = np.flatnonzero(np.isfinite(h) & np.isfinite(k))
+    known = np.where(np.isinf(h) & np.isinf(k), (h > 0) & (k > 0), ndtr(np.minimum(h, k)))
+    return _Corners(h[finite], k[finite], owner[finite].astype(int), finite, known, np.concatenate(ats))
+
+
+def _at_corners(corners: _Corners, rho: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Probability of each rectangle, and its slope by the correlation."""
+    mine = rho[corners.owner]
+    below, slope = corners.known.astype(float), np.zeros(len(corners.known))
+    below[corners.finite] = both_below(corners.h, corners.k, mine)
+    slope[corners.finite] = both_density(corners.h, corners.k, mine)
+    signs = np.array([1.0, -1.0, -1.0, 1.0])
+    return np.maximum(below[corners.at] @ signs, 1e-15), slope[corners.at] @ signs
 
 
 def _with_influence(

@@ -179,7 +179,8 @@ def group_values(sample: Sample, weight: np.ndarray) -> list[np.ndarray]:
             )
             for column, levels in zip(sample.columns.answers[rows].T, sample.columns.levels.values(), strict=True)
         ]
-        pairs = pairs_of(margins, weight[rows], nobody, empty=sample.empty, influence=False)
+        start = np.array([pair.rho for pair in sample.statistics[code].pairs])
+        pairs = pairs_of(margins, weight[rows], nobody, empty=sample.empty, influence=False, start=start)
         found.append(np.concatenate([*(one.value for one in margins), [pair.value for pair in pairs]]))
     return found
 
