@@ -21,6 +21,14 @@ def ordinal_mixed(case: Case) -> object:
     return m.fit_mixed(table, "rating ~ temp + contact", groups="judge", name=case.name)
 
 
+def errors_of_the_model(estimator: str) -> Callable[[Case], object]:
+    """Ask for errors that hold only where the estimator is efficient."""
+    ordered = estimator == "DWLS"
+    return lambda case: m.fit_paths(
+        case.table, "visual =~ x1 + x2 + x3", estimator=estimator, ordered=ordered, errors="model", name=case.name
+    )
+
+
 def part(reason: str) -> tuple[str, None]:
     return reason, None
 
@@ -38,14 +46,20 @@ LEFT: dict[str, tuple[str, Callable[[Case], object] | None]] = {
     "bfi.omega1": part("factor analysis comes with the scales, a later part of the modelling"),
     "bfi.kmo": part("factor analysis comes with the scales, a later part of the modelling"),
     "mice.pool": part("multiple imputation is a later part of the modelling; rows with gaps are left out and counted"),
-    "design_sem": (
-        "structural equations are a later part of the modelling",
-        declared("sem", "visual =~ x1 + x2 + x3"),
+    "TL.twolevel": (
+        "models of two levels: not offered; clusters enter the errors (TL.cluster)",
+        declared("paths", "level: 1\nfw =~ y1 + y2 + y3\nlevel: 2\nfb =~ y1 + y2 + y3"),
     ),
-    "capability": (
-        "structural equations are a later part of the modelling; R's lavaan refuses this one too",
-        declared("sem", "visual =~ x1 + x2 + x3"),
+    "HS.cfa_dwls": (
+        "in part: errors without the sandwich are wrong for this estimator; estimates and fit are compared",
+        errors_of_the_model("DWLS"),
     ),
+    "HS.cfa_uls": (
+        "in part: errors without the sandwich are wrong for this estimator; estimates and fit are compared",
+        errors_of_the_model("ULS"),
+    ),
+    "HS.reliability": part("omega and its kin come with the scales"),
+    "capability": part("no number to compare: R's lavaan refuses clusters with ordinal items, which fit_paths fits"),
     "p.adjust": part(
         "in part: Holm, Benjamini-Hochberg; others (Hochberg, Hommel, Bonferroni, Benjamini-Yekutieli) not offered"
     ),

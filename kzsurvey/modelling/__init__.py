@@ -14,6 +14,7 @@ _HOME = {
     "describing.correlations": "Correlations correlations triangle",
     "describing.estimates": "Estimates contrast differences mean proportion ratio shares total variances",
     "describing.organisations": "Agreement centred_by_group decompose_correlation intraclass within_agreement",
+    "describing.polychoric": "Polychoric polychoric",
     "describing.quantiles": "quantile weighted_quantile",
     "scales.items": "ItemAnalysis item_analysis sample_table",
     "scales.coefficients": "coefficients",
@@ -43,6 +44,11 @@ _HOME = {
     "robustness.specifications": "SpecificationCurve specification_curve",
     "robustness.stepdown": "romano_wolf",
     "planning.power": "power sample_shape",
+    "paths.bootstrap": "PathBootstrap path_bootstrap",
+    "paths.comparing": "Invariance compare_paths invariance",
+    "paths.further": "modification_indices path_arrows standardised",
+    "paths.paths": "fit_paths",
+    "paths.results": "PathFit",
     "declared.analysis": "analyse sample_design weighting",
     "declared.claims": (
         "Moderation along_moderator average_effects claimed_term equations fragility indirect_along_rho "
