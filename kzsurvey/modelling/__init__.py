@@ -45,6 +45,7 @@ _HOME = {
     "robustness.stepdown": "romano_wolf",
     "planning.power": "power sample_shape",
     "paths.bootstrap": "PathBootstrap path_bootstrap",
+    "paths.composites": "composite_reliability",
     "paths.comparing": "Invariance compare_paths invariance",
     "paths.further": "modification_indices path_arrows standardised",
     "paths.paths": "fit_paths",
@@ -57,7 +58,7 @@ _HOME = {
     "declared.fragile": "declared_curves selection_on_controls without_each",
     "declared.models": "ESTIMATORS domain fit fit_models",
     "declared.plans": "declared_plans",
-    "declared.scales": "CommonFactors common_factors scale_coefficients",
+    "declared.scales": "CommonFactors Measurement common_factors measurement scale_coefficients",
     "declared.overviews": "Scales correlated group_tests sample_overview scale_tables",
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names.split()}

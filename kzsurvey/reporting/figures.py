@@ -78,9 +78,10 @@ def draw(
         ``bars``: ``estimate``; ``parts``: one column of shares per part, in order. ``paths``, a row per arrow:
         ``path``, ``source``, ``target``, ``estimate``, ``conf_low``, ``conf_high``; where a box stands follows from the
         arrows in and out of it. ``specifications``, a row per specification in their order: ``estimate``,
-        ``conf_low``, ``conf_high``, and a column of flags per choice, named as readers know it. ``structure``: the same of a path model, with ``form`` (``measures``, ``explains``,
-        ``covaries``), from :func:`kzsurvey.modelling.path_arrows`. ``curve``: ``value`` (along the horizontal axis),
-        ``estimate``, ``conf_low``, ``conf_high``, optional ``group``.
+        ``conf_low``, ``conf_high``, and a column of flags per choice, named as readers know it. ``structure``: the same
+        as ``paths`` of a path model, with ``form`` (``measures``, ``explains``, ``covaries``), from
+        :func:`kzsurvey.modelling.path_arrows`. ``curve``: ``value`` (along the horizontal axis), ``estimate``,
+        ``conf_low``, ``conf_high``, optional ``group``.
     report : Report
     kind : str
         A key of ``FIGURES``.

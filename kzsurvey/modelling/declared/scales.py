@@ -4,11 +4,17 @@ What cannot be computed is named with its reason, so that one item costs its own
 """
 
 from dataclasses import dataclass, field
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
 
 from kzsurvey.errors import SurveyError
+from kzsurvey.modelling.paths.comparing import Invariance, invariance
+from kzsurvey.modelling.paths.composites import composite_reliability
+from kzsurvey.modelling.paths.further import standardised
+from kzsurvey.modelling.paths.paths import fit_paths
+from kzsurvey.modelling.paths.results import PathFit
 from kzsurvey.modelling.sampling.design import Design
 from kzsurvey.modelling.scales.coefficients import coefficients
 from kzsurvey.modelling.scales.factors import (
@@ -93,7 +99,7 @@ def scale_coefficients(
             )
             found.append(rows.assign(measure=name))
         except SurveyError as error:
-            reasons[str(name)] = error.faults[0].found
+            reasons[str(name)] = _reason(error)
     return (pd.concat(found, ignore_index=True) if found else pd.DataFrame({"measure": []})), reasons
 
 
@@ -132,7 +138,7 @@ def common_factors(
         try:
             return function(items, design=design, where=where, **options)
         except SurveyError as error:
-            reasons.append(error.faults[0].found)
+            reasons.append(_reason(error))
             return None
 
     adequacy = tried(sampling_adequacy)
@@ -153,6 +159,95 @@ def common_factors(
     )
 
 
+@dataclass(frozen=True, eq=False)
+class Measurement:
+    """The scales of a survey as one measurement model: every item measures its own scale and nothing else.
+
+    Attributes
+    ----------
+    fit : PathFit or None
+    loadings : DataFrame, one row per item: ``measure``, ``item``, standardised ``estimate`` with its interval
+    composites : DataFrame, from :func:`kzsurvey.modelling.composite_reliability`
+    correlations : DataFrame, one row per pair of scales: ``first``, ``second``, ``estimate`` with its interval
+    groups : str, the column whose groups were compared; empty where none could be
+    invariance : Invariance or None
+    reasons : tuple of str, what could not be computed and why
+    """
+
+    fit: PathFit | None
+    loadings: pd.DataFrame
+    composites: pd.DataFrame
+    correlations: pd.DataFrame
+    groups: str
+    invariance: Invariance | None
+    reasons: tuple[str, ...]
+
+
+def measurement(analysis: pd.DataFrame, survey: Survey, *, design: Design, groups: str = "") -> Measurement | None:
+    """Confirmatory factor analysis of all scales of three items or more, as ordinal answers under the design.
+
+    Parameters
+    ----------
+    analysis : DataFrame, one row per interview
+    survey : Survey
+    design : Design
+    groups : str, a column in whose groups the loadings, intercepts and residuals are compared (as numbers, by ML)
+
+    Returns
+    -------
+    Measurement; None where no scale has three items
+
+    Examples
+    --------
+    >>> import kzsurvey as kz
+    >>> survey = kz.read_survey("tests/surveys/data/raw/market")
+    >>> interviews, _ = kz.clean(kz.read_answers(survey), survey)
+    >>> analysis = kz.analyse(interviews, kz.code(interviews, survey), survey)
+    >>> found = measurement(analysis, survey, design=kz.sample_design(analysis, survey))
+    >>> found is None or found.fit is None or len(found.loadings) > 2
+    True
+    """
+    items, scale_of = _all_items(analysis, survey)
+    own = {name: [item for item in scale_of if scale_of[item] == name] for name in dict.fromkeys(scale_of.values())}
+    own = {name: members for name, members in own.items() if len(members) > 2}
+    if not own:
+        return None
+    latent = {f"scale_{number}": name for number, name in enumerate(own, start=1)}
+    syntax = "\n".join(f"{short} =~ {' + '.join(own[name])}" for short, name in latent.items())
+    where, reasons = items[[item for members in own.values() for item in members]].notna().any(axis=1), []
+    table, nothing = items.assign(**({groups: analysis[groups]} if groups else {})), pd.DataFrame()
+
+    def tried(function: object, *given: object, **options: object) -> object:
+        try:
+            return function(*given, **options)
+        except SurveyError as error:
+            reasons.append(_reason(error))
+            return None
+
+    fit = tried(fit_paths, table, syntax, design=design, ordered=True, where=where.to_numpy(), name="scales")
+    ladder = tried(invariance, table, syntax, design=design, groups=groups, where=where.to_numpy()) if groups else None
+    composites = tried(composite_reliability, fit) if fit else None
+    loadings, correlations = _told(fit, latent, own) if fit else (nothing, nothing)
+    composites = nothing if composites is None else composites.assign(measure=composites["latent"].map(latent))
+    return Measurement(fit, loadings, composites, correlations, groups, ladder, tuple(reasons))
+
+
+def _told(fit: PathFit, latent: dict[str, str], own: dict[str, list[str]]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Standardised loadings, and the correlations of the scales."""
+    terms = standardised(fit).set_index("term")
+    numbers = ["estimate", "conf_low", "conf_high", "df", "n"]
+    loadings = [
+        {"measure": name, "item": item, **terms.loc[f"{short} =~ {item}", numbers]}
+        for short, name in latent.items()
+        for item in own[name]
+    ]
+    pairs = [
+        {"first": latent[one], "second": latent[other], **terms.loc[f"{one} ~~ {other}", numbers]}
+        for one, other in combinations(latent, 2)
+    ]
+    return pd.DataFrame(loadings), pd.DataFrame(pairs)
+
+
 def _all_items(analysis: pd.DataFrame, survey: Survey) -> tuple[pd.DataFrame, dict[str, str]]:
     """The items of all scales of two or more, each once, reversed ones turned round; and the scale of each."""
     columns, scale_of = {}, {}
@@ -164,3 +259,9 @@ def _all_items(analysis: pd.DataFrame, survey: Survey) -> tuple[pd.DataFrame, di
         columns |= {item: turned[item] for item in items}
         scale_of |= dict.fromkeys(items, str(name))
     return pd.DataFrame(columns, index=analysis.index), scale_of
+
+
+def _reason(error: SurveyError) -> str:
+    """What was found, and of which item."""
+    fault = error.faults[0]
+    return f"{fault.column}: {fault.found}" if fault.column else fault.found
