@@ -28,15 +28,8 @@ MAY_IMPORT = {
 # Inside a stage too: a folder imports those before it, never those after it.
 FOLDERS = {
     "modelling": (
-        "sampling",
-        "regression",
-        "describing",
-        "scales",
-        "effects",
-        "coded",
-        "robustness",
-        "planning",
-        "declared",
+        *("sampling", "regression", "describing", "scales", "effects"),
+        *("coded", "paths", "robustness", "planning", "declared"),
     ),
     "coding": ("rules", "intercoder"),
 }

@@ -14,26 +14,36 @@ def declared(kind: str, formula: str) -> Callable[[Case], object]:
     return lambda case: m.fit(case.table, Model(name=case.name, kind=kind, formula=formula))
 
 
+def errors_of_the_model(estimator: str) -> Callable[[Case], object]:
+    """Ask for errors that hold only where the estimator is efficient."""
+    ordered = estimator == "DWLS"
+    return lambda case: m.fit_paths(
+        case.table, "visual =~ x1 + x2 + x3", estimator=estimator, ordered=ordered, errors="model", name=case.name
+    )
+
+
 def part(reason: str) -> tuple[str, None]:
     return reason, None
 
 
 LEFT: dict[str, tuple[str, Callable[[Case], object] | None]] = {
-    **dict.fromkeys(
-        ("bfi.alpha_[AEN]", "bfi.poly_alpha", "bfi.omega1", "bfi.kmo"),
-        part("scales (pairwise alpha, polychoric correlations, factor analysis): a part of its own, no function here"),
-    ),
     "mice.pool": part(
         "multiple imputation: a part of its own; every model here leaves rows with gaps out and counts them"
     ),
-    "design_sem": (
-        "structural equations: a part of its own",
-        declared("sem", "visual =~ x1 + x2 + x3"),
+    "TL.twolevel": (
+        "models of two levels: not offered; clusters enter the errors (TL.cluster)",
+        declared("paths", "level: 1\nfw =~ y1 + y2 + y3\nlevel: 2\nfb =~ y1 + y2 + y3"),
     ),
-    "capability": (
-        "structural equations: a part of its own; R's lavaan refuses this one too",
-        declared("sem", "visual =~ x1 + x2 + x3"),
+    "HS.cfa_dwls": (
+        "in part: errors without the sandwich are wrong for this estimator; estimates and fit are compared",
+        errors_of_the_model("DWLS"),
     ),
+    "HS.cfa_uls": (
+        "in part: errors without the sandwich are wrong for this estimator; estimates and fit are compared",
+        errors_of_the_model("ULS"),
+    ),
+    "HS.reliability": part("in part: omega2 is omega here, omega3 (over the observed variance) is not offered"),
+    "capability": part("no number to compare: R's lavaan refuses clusters with ordinal items, which fit_paths fits"),
     "p.adjust": part("in part: Holm, Benjamini-Hochberg; the others are in statsmodels.stats.multitest"),
     "design_mediation.boot": part("in part: R's replicate weights are not among the files, so only the estimates"),
 }

@@ -4,6 +4,7 @@ A new kind (ordinal, mediation, ...) is a function ``(analysis, model, design) -
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -13,6 +14,7 @@ from kzsurvey.errors import DesignError, Fault, SurveyError, fail_if
 from kzsurvey.modelling.declared.analysis import in_definition, sample_design
 from kzsurvey.modelling.describing.estimates import design_from_columns
 from kzsurvey.modelling.effects.mediation import mediate
+from kzsurvey.modelling.paths.paths import fit_paths
 from kzsurvey.modelling.regression.formulas import nearest, unknown_variables
 from kzsurvey.modelling.regression.mixed import fit_mixed
 from kzsurvey.modelling.regression.ordinal import fit_ordinal
@@ -56,7 +58,7 @@ def fit(analysis: pd.DataFrame, model: Model, *, design: Design | None = None) -
     >>> fit(analysis, Model(name="load", kind="cubic", formula="workload ~ inspections"))
     Traceback (most recent call last):
     kzsurvey.errors.DesignError: model load: found unknown kind 'cubic'; \
-allowed: linear, logistic, mediation, mixed, ordinal, poisson, probit
+allowed: linear, logistic, mediation, mixed, ordinal, paths, poisson, probit
     """
     if model.kind not in ESTIMATORS:
         known, hint = ", ".join(sorted(ESTIMATORS)), nearest(model.kind, ESTIMATORS)
@@ -178,6 +180,31 @@ def _mixed(analysis: pd.DataFrame, model: Model, design: Design) -> Fit:
     return fit_mixed(analysis, model.formula, design=design, name=model.name, where=domain(analysis, model), **options)
 
 
+_PATHS = (
+    "estimator", "ordered", "missing", "groups", "equal", "partial", "means", "scale", "information", "likelihood",
+    "empty_cells",
+)  # fmt: skip
+
+
+def _paths(analysis: pd.DataFrame, model: Model, design: Design) -> Fit:
+    """Paths between observed and latent variables; the formula of the model is their syntax."""
+    options = _options(model, _PATHS)
+    try:
+        return fit_paths(
+            analysis, model.formula, design=design, name=model.name, where=domain(analysis, model), **options
+        )
+    except SurveyError as error:
+        raise DesignError(_placed(fault) for fault in error.faults) from error
+
+
+def _placed(fault: Fault) -> Fault:
+    """A fault whose line is one of the formula, not of a file."""
+    if fault.row is None:
+        return fault
+    where = f"line {fault.row}, sign {fault.column} of the formula"
+    return replace(fault, found=f"{fault.found} ({where})", row=None, column=None)
+
+
 ESTIMATORS: dict[str, Estimate] = {
     "linear": partial(_regression, family="linear"),
     "logistic": partial(_regression, family="logistic"),
@@ -186,6 +213,7 @@ ESTIMATORS: dict[str, Estimate] = {
     "ordinal": _ordinal,
     "mixed": _mixed,
     "mediation": _mediation,
+    "paths": _paths,
 }
 
 
@@ -207,7 +235,7 @@ def _with_hypothesis(found: Fit, model: Model) -> Fit:
         raise DesignError(Fault(place, f"no term {model.term!r}", allowed, hint=nearest(model.term, names)))
     terms = found.terms.copy()
     terms.loc[names == model.term, "hypothesis"] = model.hypothesis
-    return Fit(found.model, found.kind, terms, found.summary, found.covariance, found.extra)
+    return replace(found, terms=terms)
 
 
 def _no_terms() -> pd.DataFrame:
