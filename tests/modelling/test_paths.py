@@ -6,6 +6,9 @@ import pytest
 
 from kzsurvey import modelling as m
 from kzsurvey.errors import DesignError
+from kzsurvey.modelling.paths.estimation import likelihood_sums
+from kzsurvey.modelling.paths.normal import normal_slopes, observed_information
+from kzsurvey.modelling.paths.solving import complex_slopes
 from kzsurvey.modelling.regression.results import TERM_COLUMNS
 from kzsurvey.survey.record import Model
 
@@ -77,6 +80,16 @@ def test_full_information_of_complete_answers_is_the_likelihood(table):
     complete, full = fitted(table, means=True), fitted(table, missing="fiml")
     np.testing.assert_allclose(complete.terms["estimate"], full.terms["estimate"])
     np.testing.assert_allclose(complete.indices["value"], full.indices["value"], equal_nan=True)
+
+
+@pytest.mark.parametrize("options", [{}, {"groups": "office"}, {"missing": "fiml"}])
+def test_the_observed_information_is_the_slope_of_the_slopes(table, options):
+    gaps = table.assign(forms=table["forms"].mask(table.index % 5 == 0)) if options.get("missing") else table
+    fit = fitted(gaps, CFA + "leave ~ load + age", **options)
+    sample, model = fit.solved.sample, fit.solved.fitted.model
+    theta, sums = fit.solved.fitted.theta + 0.01, likelihood_sums(sample, sample.design.weight)
+    steps = complex_slopes(lambda at: normal_slopes(model, sums, at, valued=False)[1], theta)
+    np.testing.assert_allclose(observed_information(model, sums, theta), steps, rtol=1e-9, atol=1e-9)
 
 
 def test_a_domain_keeps_the_clusters_of_the_design(table):

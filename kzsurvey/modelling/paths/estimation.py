@@ -23,7 +23,7 @@ from kzsurvey.modelling.paths.normal import (
     make_answers,
     normal_objective,
     normal_scores,
-    normal_slopes,
+    observed_information,
     pattern_totals,
     sums_of,
 )
@@ -360,8 +360,7 @@ def at_solution(
     bend = objective(theta[None], np.arange(1)).information[0]
     if sample.estimator == "ML" and information == "observed" and model.count:
         sums = likelihood_sums(sample, sample.design.weight)
-        bend = complex_slopes(lambda at: normal_slopes(model, sums, at, valued=False)[1], theta)
-        bend = (bend + bend.T) / 2
+        bend = observed_information(model, sums, theta)
     slopes = None if constraints is None else constraints.slopes(theta)
     try:
         inverse = bordered_inverse(bend, slopes)

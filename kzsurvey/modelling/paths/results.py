@@ -172,13 +172,15 @@ def _cells(solved: Solved) -> list[str]:
     sample, found = solved.sample, []
     names = sample.variables.modelled if sample.conditional else sample.variables.observed
     for code, one in enumerate(sample.statistics):
+        where = f" in group {sample.columns.groups[code]}" if len(sample.columns.groups) > 1 else ""
+        if np.linalg.eigvalsh(one.latent_covariance)[0] <= 0:
+            found.append(f"polychoric correlations that are no correlation matrix (not positive definite){where}")
         empty = [pair for pair in one.pairs if pair.empty]
         mended = sum(pair.corrected for pair in one.pairs)
         if not empty:
             continue
         places = zip(*np.triu_indices(len(names), 1), strict=True)
         pairs = [f"{names[a]} x {names[b]}" for (a, b), pair in zip(places, one.pairs, strict=True) if pair.empty]
-        where = f" in group {sample.columns.groups[code]}" if len(sample.columns.groups) > 1 else ""
         shown = ", ".join(pairs[:4]) + (f" and {len(pairs) - 4} more" if len(pairs) > 4 else "")
         said = f"{len(pairs)} pairs of items with empty cells{where}: {shown}"
         found.append(
