@@ -303,3 +303,16 @@ def test_a_survey_declares_a_path_model_by_its_syntax(table):
         m.fit(table, Model(name="H4", kind="paths", formula="a =~ b\nload ~ )"), design=sampled(table))
     with pytest.raises(DesignError, match="unknown option 'ordred'"):
         m.fit(table, Model(name="H4", kind="paths", formula=CFA, options={"ordred": True}), design=sampled(table))
+
+
+def test_ordered_categories_are_ordinal_unless_they_are_to_be_numbers(table):
+    words = coded(table).assign(
+        **{
+            item: pd.Categorical.from_codes(np.digitize(table[item], (-1, 1)), ["low", "middle", "high"], ordered=True)
+            for item in ITEMS
+        }
+    )
+    assert fitted(words).extra["estimator"] == "DWLS"
+    numbers = fitted(words, ordered=False)
+    np.testing.assert_allclose(numbers.terms["estimate"], fitted(coded(table)).terms["estimate"])
+    assert "ordered=False" in refusal(words, estimator="ML")

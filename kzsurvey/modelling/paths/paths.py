@@ -69,8 +69,9 @@ def fit_paths(
         Where None, read from the columns ``weight``, ``stratum`` and ``cluster`` of the table.
     estimator : {"ML", "DWLS", "WLS", "ULS", "GLS"}, or "MLR", "MLM", "WLSMV"
         DWLS where there are ordinal variables, else ML, where nothing is said. Weights and clusters enter all of them.
-    ordered : names, or True
-        Ordinal variables (True: all that are no covariates); ordered categories of the table are ordinal anyway.
+    ordered : names, or True, or False
+        Ordinal variables (True: all that are no covariates); ordered categories of the table are ordinal anyway, unless
+        False, which takes them as numbers.
     missing : {"listwise", "fiml", "pairwise"}
         ``fiml`` uses every answer (ML); ``pairwise`` those of each pair of variables (DWLS, WLS). Rows without a
         covariate are left out.
@@ -215,7 +216,7 @@ def _variables(read: Syntax, table: pd.DataFrame, request: dict, place: str) -> 
     estimator = request["estimator"] or ("DWLS" if variables.ordered else "ML")
     if variables.ordered and estimator != "DWLS":
         found = f"estimator {estimator} with ordinal {', '.join(variables.ordered)}"
-        faults.append(Fault(place, found, "DWLS", hint="or take the items as numbers"))
+        faults.append(Fault(place, found, "DWLS", hint="or ordered=False, which takes them as numbers"))
     explains = [one for one in variables.ordered if one in variables.explaining]
     measured = [one for one in variables.ordered if one in {s.lhs for s in read.statements if s.op == "=~"}]
     for one in dict.fromkeys([*explains, *measured]):
