@@ -316,3 +316,17 @@ def test_ordered_categories_are_ordinal_unless_they_are_to_be_numbers(table):
     numbers = fitted(words, ordered=False)
     np.testing.assert_allclose(numbers.terms["estimate"], fitted(coded(table)).terms["estimate"])
     assert "ordered=False" in refusal(words, estimator="ML")
+
+
+def test_an_ordinal_covariate_is_taken_as_numbers_and_said_so(table):
+    level = pd.Categorical.from_codes(np.arange(360) % 3, ["low", "middle", "high"], ordered=True)
+    fit = fitted(table.assign(level=level), CFA + "load ~ level")
+    assert "ordinal covariates taken as numbers: level" in fit.states
+    numbers = fitted(table.assign(level=np.arange(360) % 3 + 1), CFA + "load ~ level")
+    np.testing.assert_allclose(fit.terms["estimate"], numbers.terms["estimate"])
+
+
+def test_one_name_is_a_list_of_one(table):
+    one, other = (fitted(table, groups="office", equal=equal) for equal in ("loadings", ["loadings"]))
+    np.testing.assert_allclose(one.terms["estimate"], other.terms["estimate"])
+    assert fitted(coded(table), "load =~ hours + forms + visits", ordered="hours").extra["estimator"] == "DWLS"

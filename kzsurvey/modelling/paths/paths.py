@@ -148,15 +148,17 @@ def fit_paths(
     place = f"model {name}".strip()
     estimator, told = _KNOWN_AS.get(estimator, (estimator, information))
     request = {
-        "estimator": estimator, "ordered": ordered, "missing": missing, "groups": groups, "equal": tuple(equal),
-        "partial": tuple(partial), "means": means, "scale": scale, "errors": errors, "information": told,
-        "likelihood": likelihood, "covariates": covariates, "empty_cells": empty_cells, "name": name, "level": level,
+        "estimator": estimator, "ordered": _listed(ordered), "missing": missing, "groups": groups,
+        "equal": _listed(equal), "partial": _listed(partial), "means": means, "scale": scale, "errors": errors,
+        "information": told, "likelihood": likelihood, "covariates": covariates, "empty_cells": empty_cells,
+        "name": name, "level": level,
     }  # fmt: skip
     fail_if(_option_faults(request, place), DesignError)
     read = parse(syntax, place=place)
     design = design_for(table, design, where)
     inside = domain_rows(where, len(table), place=place)
     variables, estimator = _variables(read, table, request, place)
+    levelled = ordered_names(table, variables.covariates, () if ordered is True else request["ordered"])
     columns = read_columns(table, variables, groups=groups, inside=inside, missing=missing, place=place)
     sample = make_sample(
         columns,
@@ -172,7 +174,14 @@ def fit_paths(
     kind = told or ("expected" if errors == "model" and missing == "listwise" else "observed")
     fitted = fit_model(sample, model, constraints=constraints, information=kind)
     fail_if(_solution_faults(sample, fitted, place), DesignError)
-    return _result(sample, fitted, read, {**request, "syntax": syntax, "information": kind}, columns)
+    return _result(sample, fitted, read, {**request, "information": kind, "levelled": levelled}, columns)
+
+
+def _listed(names: object) -> object:
+    """Names as they were meant: one is a list of one."""
+    if isinstance(names, bool):
+        return names
+    return (names,) if isinstance(names, str) else tuple(names)
 
 
 def _option_faults(request: dict, place: str) -> list[Fault]:
