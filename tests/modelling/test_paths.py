@@ -6,6 +6,9 @@ import pytest
 
 from kzsurvey import modelling as m
 from kzsurvey.errors import DesignError
+from kzsurvey.modelling.paths.estimation import likelihood_sums
+from kzsurvey.modelling.paths.normal import normal_slopes, observed_information
+from kzsurvey.modelling.paths.solving import complex_slopes
 from kzsurvey.modelling.regression.results import TERM_COLUMNS
 from kzsurvey.survey.record import Model
 
@@ -77,6 +80,16 @@ def test_full_information_of_complete_answers_is_the_likelihood(table):
     complete, full = fitted(table, means=True), fitted(table, missing="fiml")
     np.testing.assert_allclose(complete.terms["estimate"], full.terms["estimate"])
     np.testing.assert_allclose(complete.indices["value"], full.indices["value"], equal_nan=True)
+
+
+@pytest.mark.parametrize("options", [{}, {"groups": "office"}, {"missing": "fiml"}])
+def test_the_observed_information_is_the_slope_of_the_slopes(table, options):
+    gaps = table.assign(forms=table["forms"].mask(table.index % 5 == 0)) if options.get("missing") else table
+    fit = fitted(gaps, CFA + "leave ~ load + age", **options)
+    sample, model = fit.solved.sample, fit.solved.fitted.model
+    theta, sums = fit.solved.fitted.theta + 0.01, likelihood_sums(sample, sample.design.weight)
+    steps = complex_slopes(lambda at: normal_slopes(model, sums, at, valued=False)[1], theta)
+    np.testing.assert_allclose(observed_information(model, sums, theta), steps, rtol=1e-9, atol=1e-9)
 
 
 def test_a_domain_keeps_the_clusters_of_the_design(table):
@@ -290,3 +303,30 @@ def test_a_survey_declares_a_path_model_by_its_syntax(table):
         m.fit(table, Model(name="H4", kind="paths", formula="a =~ b\nload ~ )"), design=sampled(table))
     with pytest.raises(DesignError, match="unknown option 'ordred'"):
         m.fit(table, Model(name="H4", kind="paths", formula=CFA, options={"ordred": True}), design=sampled(table))
+
+
+def test_ordered_categories_are_ordinal_unless_they_are_to_be_numbers(table):
+    words = coded(table).assign(
+        **{
+            item: pd.Categorical.from_codes(np.digitize(table[item], (-1, 1)), ["low", "middle", "high"], ordered=True)
+            for item in ITEMS
+        }
+    )
+    assert fitted(words).extra["estimator"] == "DWLS"
+    numbers = fitted(words, ordered=False)
+    np.testing.assert_allclose(numbers.terms["estimate"], fitted(coded(table)).terms["estimate"])
+    assert "ordered=False" in refusal(words, estimator="ML")
+
+
+def test_an_ordinal_covariate_is_taken_as_numbers_and_said_so(table):
+    level = pd.Categorical.from_codes(np.arange(360) % 3, ["low", "middle", "high"], ordered=True)
+    fit = fitted(table.assign(level=level), CFA + "load ~ level")
+    assert "ordinal covariates taken as numbers: level" in fit.states
+    numbers = fitted(table.assign(level=np.arange(360) % 3 + 1), CFA + "load ~ level")
+    np.testing.assert_allclose(fit.terms["estimate"], numbers.terms["estimate"])
+
+
+def test_one_name_is_a_list_of_one(table):
+    one, other = (fitted(table, groups="office", equal=equal) for equal in ("loadings", ["loadings"]))
+    np.testing.assert_allclose(one.terms["estimate"], other.terms["estimate"])
+    assert fitted(coded(table), "load =~ hours + forms + visits", ordered="hours").extra["estimator"] == "DWLS"

@@ -188,12 +188,20 @@ def test_weights_strata_and_clusters_give_what_svyrecvar_gives(people, case, syn
 
 def test_replicate_weights_come_near_linearisation(people):
     design = m.make_design(people, weight="weight", strata="stratum", clusters="village")
-    for syntax, options in ((CFA, {}), (ORDINAL, WLSMV), (MISSING, {"missing": "fiml"})):
+    covariates = ORDINAL + "load ~ pay + male + age\nleave ~ load"
+    for syntax, options in ((CFA, {}), (ORDINAL, WLSMV), (MISSING, {"missing": "fiml"}), (covariates, WLSMV)):
         errors = [
             m.fit_paths(people, syntax, design=one, **options).terms["std_error"]
             for one in (design, m.jackknife(design))
         ]
-        np.testing.assert_allclose(errors[0], errors[1], rtol=0.15)
+        np.testing.assert_allclose(errors[0], errors[1], rtol=0.15 if syntax != covariates else 0.25)
+
+
+def test_the_adjusted_test_is_that_of_mlmv(people):
+    fit = fitted(people, CFA, estimator="MLM")
+    test = fit.solved.test
+    assert test.statistic == pytest.approx(R["mlmv"]["fit"]["chisq"], rel=1e-6)
+    assert test.adjusted == pytest.approx(R["mlmv"]["fit"]["chisq.scaled"], rel=3e-3)
 
 
 def test_polychoric_correlations(people):

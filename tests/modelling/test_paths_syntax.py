@@ -59,6 +59,7 @@ def test_several_variables_on_the_left_and_chinese_names():
         ("f <~ a + b", 1, 3),
         ("f =~ a + b:c", 1, 11),
         ("f =~ a\na > 0", 2, 3),
+        ("level: 1\nf =~ a", 1, 6),
         ("f =~ a\ny ~ c(a, NA)*f", 2, 5),
     ],
 )

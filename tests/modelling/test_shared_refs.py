@@ -30,7 +30,7 @@ def test_every_number_in_scope_is_within_its_tolerance(compared):
 def test_cases_out_of_scope_are_listed_with_a_reason(compared):
     _, left = compared
     assert all(left.values())
-    assert "refused: model TL.twolevel" in left["TL.twolevel"]
+    assert "found blocks (group:, level:)" in left["TL.twolevel"]
     compared = {
         "clus1.mean",
         "clus1.olr",

@@ -14,7 +14,6 @@ from kzsurvey.errors import DesignError, Fault, SurveyError, fail_if
 from kzsurvey.modelling.declared.analysis import in_definition, sample_design
 from kzsurvey.modelling.describing.estimates import design_from_columns
 from kzsurvey.modelling.effects.mediation import mediate
-from kzsurvey.modelling.paths.paths import fit_paths
 from kzsurvey.modelling.regression.formulas import nearest, unknown_variables
 from kzsurvey.modelling.regression.mixed import fit_mixed
 from kzsurvey.modelling.regression.ordinal import fit_ordinal
@@ -188,6 +187,8 @@ _PATHS = (
 
 def _paths(analysis: pd.DataFrame, model: Model, design: Design) -> Fit:
     """Paths between observed and latent variables; the formula of the model is their syntax."""
+    from kzsurvey.modelling.paths.paths import fit_paths  # a survey without one does not pay for it
+
     options = _options(model, _PATHS)
     try:
         return fit_paths(

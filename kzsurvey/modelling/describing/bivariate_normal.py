@@ -1,5 +1,7 @@
 """The bivariate normal distribution over rectangles, for whole arrays of limits."""
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy.special import ndtr, owens_t
 
@@ -40,13 +42,11 @@ def both_density(h: np.ndarray, k: np.ndarray, rho: np.ndarray) -> np.ndarray:
     return np.exp(-0.5 * (h * h - 2 * rho * h * k + k * k) / rest) / (2 * np.pi * np.sqrt(rest))
 
 
-class Limits:
-    """Rectangles: below and above of two variables."""
+class Limits(NamedTuple):
+    """Rectangles: below and above of the first variable ``a`` and of the second one ``b``."""
 
-    __slots__ = ("a", "b")
-
-    def __init__(self, a: tuple[np.ndarray, np.ndarray], b: tuple[np.ndarray, np.ndarray]) -> None:
-        self.a, self.b = a, b
+    a: tuple[np.ndarray, np.ndarray]
+    b: tuple[np.ndarray, np.ndarray]
 
 
 def chance(limits: Limits, rho: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from kzsurvey.errors import DesignError, Fault, fail_if
+from kzsurvey.modelling.describing.numbers import numbers_of
 from kzsurvey.modelling.paths.parameters import Variables
 from kzsurvey.modelling.regression.formulas import nearest
 
@@ -40,9 +41,11 @@ class Columns(NamedTuple):
 
 
 def ordered_names(table: pd.DataFrame, names: Sequence[str], declared: Sequence[str] | bool) -> list[str]:
-    """Variables that are ordinal: declared so, or ordered categories in the table."""
-    if declared is True:
+    """Variables that are ordinal: declared so, or ordered categories in the table; none where False."""
+    if isinstance(declared, bool) and declared:
         return list(names)
+    if declared is False:
+        return []
     known = {name for name in names if name in table and isinstance(table[name].dtype, pd.CategoricalDtype)}
     ordered = {name for name in known if table[name].dtype.ordered}
     return [name for name in names if name in ordered or name in set(declared or ())]
@@ -90,6 +93,8 @@ def read_columns(
 
 def _numbers(column: pd.Series, name: str, place: str, faults: list[Fault]) -> np.ndarray:
     """A column as numbers; text is a fault."""
+    if isinstance(column.dtype, pd.CategoricalDtype) and column.dtype.ordered:
+        return numbers_of(column).to_numpy(dtype=float)
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(column.cat.categories.dtype)
     if pd.api.types.is_bool_dtype(column.dtype):

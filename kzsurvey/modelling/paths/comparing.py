@@ -8,7 +8,7 @@ import pandas as pd
 from scipy.special import chdtrc
 
 from kzsurvey.errors import DesignError, Fault, fail_if
-from kzsurvey.modelling.paths.estimation import at_solution, estimator_of, objective_of
+from kzsurvey.modelling.paths.estimation import at_solution, estimator_of, sample_objective
 from kzsurvey.modelling.paths.matrices import implied
 from kzsurvey.modelling.paths.normal import Sums, normal_objective
 from kzsurvey.modelling.paths.paths import fit_paths
@@ -157,8 +157,7 @@ def _evaluated_scale(low: Solved, high: Solved) -> float:
         return float("nan")
     theta = _as_in(low, high)
     sample, information = high.sample, high.request["information"]
-    weight = sample.design.weight[None] if sample.estimator == "ML" else [sample.design.weight]
-    value = objective_of(sample, high.fitted.model, weight)(theta[None], np.arange(1)).value
+    value = sample_objective(sample, high.fitted.model)(theta[None], np.arange(1)).value
     there = Solution(theta[None], value, np.ones(1, dtype=bool), 0)
     fitted = at_solution(sample, high.fitted.model, there, high.fitted.constraints, information)
     _, covariance = infer(estimator_of(sample, fitted), sample.design)
@@ -265,9 +264,8 @@ def invariance(
     {'level': ['configural', 'metric', 'scalar', 'strict'], 'df': [4, 7, 10, 14]}
     """
     place = f"model {name}".strip()
-    for taken in ("equal",):
-        if taken in options:
-            raise DesignError(Fault(place, "equal in a test of invariance", "levels, and partial for what stays free"))
+    if "equal" in options:
+        raise DesignError(Fault(place, "equal in a test of invariance", "levels, and partial for what stays free"))
     partial = options.pop("partial", ())
     first = fit_paths(table, syntax, design=design, groups=groups, name=f"{name} configural".strip(), **options)
     known = _EQUAL["ordinal" if first.solved.sample.variables.ordered else "numbers"]

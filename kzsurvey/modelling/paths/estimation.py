@@ -23,7 +23,7 @@ from kzsurvey.modelling.paths.normal import (
     make_answers,
     normal_objective,
     normal_scores,
-    normal_slopes,
+    observed_information,
     pattern_totals,
     sums_of,
 )
@@ -341,14 +341,15 @@ def fit_model(
     start : (q,) array
     """
     begin = start_values(model, group_moments(sample)) if start is None else start
-    objective = objective_of(sample, model, _one(sample.design.weight, sample))
+    objective = sample_objective(sample, model)
     found = solve(objective, begin[None], constraints=constraints)
     return at_solution(sample, model, found, constraints, information)
 
 
-def _one(weight: np.ndarray, sample: Sample) -> Sequence[np.ndarray]:
-    """One set of weights as a stack of one; kept as it is where moments are known."""
-    return weight[None] if sample.estimator == "ML" else [weight]
+def sample_objective(sample: Sample, model: Model) -> Objective:
+    """What is minimised in the sample itself."""
+    weight = sample.design.weight
+    return objective_of(sample, model, weight[None] if sample.estimator == "ML" else [weight])
 
 
 def at_solution(
@@ -356,12 +357,11 @@ def at_solution(
 ) -> Fitted:
     """Curvature where the search ended."""
     theta = found.theta[0]
-    objective = objective_of(sample, model, _one(sample.design.weight, sample))
+    objective = sample_objective(sample, model)
     bend = objective(theta[None], np.arange(1)).information[0]
     if sample.estimator == "ML" and information == "observed" and model.count:
         sums = likelihood_sums(sample, sample.design.weight)
-        bend = complex_slopes(lambda at: normal_slopes(model, sums, at, valued=False)[1], theta)
-        bend = (bend + bend.T) / 2
+        bend = observed_information(model, sums, theta)
     slopes = None if constraints is None else constraints.slopes(theta)
     try:
         inverse = bordered_inverse(bend, slopes)

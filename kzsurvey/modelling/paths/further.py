@@ -7,7 +7,7 @@ import pandas as pd
 from scipy.special import chdtrc
 
 from kzsurvey.errors import DesignError, Fault
-from kzsurvey.modelling.paths.estimation import objective_of
+from kzsurvey.modelling.paths.estimation import sample_objective
 from kzsurvey.modelling.paths.matrices import Model, make_model
 from kzsurvey.modelling.paths.normal import normal_scores
 from kzsurvey.modelling.paths.parameters import Parameter, term_name
@@ -173,10 +173,7 @@ def modification_indices(fit: PathFit, *, smallest: float = 0.0) -> pd.DataFrame
     ]
     model = make_model([*rows, *added], old.variables, old.groups, conditional=sample.conditional)
     theta = np.concatenate([solved.fitted.theta, [one.value for one in added]])
-    objective = objective_of(
-        sample, model, sample.design.weight[None] if sample.estimator == "ML" else [sample.design.weight]
-    )
-    here = objective(theta[None], np.arange(1))
+    here = sample_objective(sample, model)(theta[None], np.arange(1))
     gradient, bend = here.gradient[0], here.information[0]
     count = old.count
     inverse = bordered_inverse(bend[:count, :count], solved.fitted.slopes)

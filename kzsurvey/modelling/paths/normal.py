@@ -20,7 +20,7 @@ from kzsurvey.modelling.paths.matrices import (
     reduced_form,
     selection,
 )
-from kzsurvey.modelling.paths.solving import Objective, Value
+from kzsurvey.modelling.paths.solving import Objective, Value, complex_slopes
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,6 +200,52 @@ def normal_objective(model: Model, sums: Sequence[Sums]) -> Objective:
 
 def _sandwiched(slopes: np.ndarray, middle: np.ndarray) -> np.ndarray:
     return np.swapaxes(slopes, -1, -2) @ middle @ slopes
+
+
+def observed_information(model: Model, sums: Sequence[Sums], theta: np.ndarray) -> np.ndarray:
+    r"""(q, q) second derivatives of the objective of one data set.
+
+    Notes
+    -----
+    With P the inverse covariance of a pattern, C its moments about the model's mean, d their distance and B = P C P,
+    the second derivatives by the moments are P (means), :math:`P\,d\Sigma\,P d` (means and covariances) and
+    :math:`-P\,d\Sigma\,P / 2 + (P\,d\Sigma\,B + B\,d\Sigma\,P) / 2` (covariances), summed over patterns; those of the
+    moments by the parameters, times the slopes, come by a complex step.
+    """
+    bend = np.zeros((model.count, model.count))
+    for block, one in zip(model.blocks, sums, strict=True):
+        reduced = reduced_form(block, theta)
+        moments, slopes = implied(block, theta, reduced), derivatives(block, theta, reduced)
+        group, chosen = _group(block, moments, one), selection(slopes.free, model.count)
+        across = np.concatenate([slopes.mean @ chosen, slopes.covariance @ chosen])
+        bend += across.T @ _observed_by_moments(block, moments, group, one) @ across
+
+        def pulled(at: np.ndarray, block: Block = block, group: _Group = group) -> np.ndarray:
+            form = reduced_form(block, at)
+            return pulled_back(block, at, form, group.by_mean, group.by_covariance, model.count)
+
+        bend += complex_slopes(pulled, theta)
+    return (bend + bend.T) / 2
+
+
+def _observed_by_moments(block: Block, moments: Moments, group: _Group, sums: Sums) -> np.ndarray:
+    """Second derivatives by means and the lower triangle of the covariance."""
+    i, j = block.lower
+    twice = np.where(i == j, 1.0, 2.0)
+    p = block.observed
+    heavy, around = sums.share[:, None, None] * group.inverse, group.product @ group.inverse
+    pull = (group.inverse @ ((sums.mean - moments.mean) * sums.there)[..., None])[..., 0]
+    crossed = np.einsum("jab,jc->abc", heavy, pull)
+    mixed = 0.5 * twice * (crossed[:, i, j] + crossed[:, j, i])
+    flat = heavy.reshape(len(heavy), p * p).T
+    plain, product = (flat @ one.reshape(len(one), p * p) for one in (group.inverse, around))
+    plain, product = plain.reshape(p, p, p, p), product.reshape(p, p, p, p)
+    rows, columns = i[:, None], j[:, None]
+    first = plain[rows, i, columns, j] + plain[rows, j, columns, i]
+    second = product[rows, i, columns, j] + product[rows, j, columns, i]
+    second = second + product[columns, i, rows, j] + product[columns, j, rows, i]
+    spread = 0.25 * twice[:, None] * twice * (second - first)
+    return np.block([[heavy.sum(axis=0), mixed], [mixed.T, spread]])
 
 
 def normal_slopes(

@@ -164,10 +164,6 @@ def _statement_faults(syntax: Syntax, variables: Variables, choices: Choices, pl
         if one.op == "|" and not _is_threshold(one.rhs, choices.thresholds.get(one.lhs, 0)):
             most = choices.thresholds.get(one.lhs, 0)
             faults.append(Fault(place, f"threshold {one.rhs} of {one.lhs}", f"t1 to t{most}", **at))
-    measured: dict[str, list[str]] = {}
-    for one in syntax.statements:
-        if one.op == "=~":
-            measured.setdefault(one.lhs, []).append(one.rhs)
     return faults
 
 

@@ -69,8 +69,9 @@ def fit_paths(
         Where None, read from the columns ``weight``, ``stratum`` and ``cluster`` of the table.
     estimator : {"ML", "DWLS", "WLS", "ULS", "GLS"}, or "MLR", "MLM", "WLSMV"
         DWLS where there are ordinal variables, else ML, where nothing is said. Weights and clusters enter all of them.
-    ordered : names, or True
-        Ordinal variables (True: all that are no covariates); ordered categories of the table are ordinal anyway.
+    ordered : names, or True, or False
+        Ordinal variables (True: all that are no covariates); ordered categories of the table are ordinal anyway, unless
+        False, which takes them as numbers.
     missing : {"listwise", "fiml", "pairwise"}
         ``fiml`` uses every answer (ML); ``pairwise`` those of each pair of variables (DWLS, WLS). Rows without a
         covariate are left out.
@@ -147,15 +148,17 @@ def fit_paths(
     place = f"model {name}".strip()
     estimator, told = _KNOWN_AS.get(estimator, (estimator, information))
     request = {
-        "estimator": estimator, "ordered": ordered, "missing": missing, "groups": groups, "equal": tuple(equal),
-        "partial": tuple(partial), "means": means, "scale": scale, "errors": errors, "information": told,
-        "likelihood": likelihood, "covariates": covariates, "empty_cells": empty_cells, "name": name, "level": level,
+        "estimator": estimator, "ordered": _listed(ordered), "missing": missing, "groups": groups,
+        "equal": _listed(equal), "partial": _listed(partial), "means": means, "scale": scale, "errors": errors,
+        "information": told, "likelihood": likelihood, "covariates": covariates, "empty_cells": empty_cells,
+        "name": name, "level": level,
     }  # fmt: skip
     fail_if(_option_faults(request, place), DesignError)
     read = parse(syntax, place=place)
     design = design_for(table, design, where)
     inside = domain_rows(where, len(table), place=place)
     variables, estimator = _variables(read, table, request, place)
+    levelled = ordered_names(table, variables.covariates, () if ordered is True else request["ordered"])
     columns = read_columns(table, variables, groups=groups, inside=inside, missing=missing, place=place)
     sample = make_sample(
         columns,
@@ -171,7 +174,14 @@ def fit_paths(
     kind = told or ("expected" if errors == "model" and missing == "listwise" else "observed")
     fitted = fit_model(sample, model, constraints=constraints, information=kind)
     fail_if(_solution_faults(sample, fitted, place), DesignError)
-    return _result(sample, fitted, read, {**request, "syntax": syntax, "information": kind}, columns)
+    return _result(sample, fitted, read, {**request, "information": kind, "levelled": levelled}, columns)
+
+
+def _listed(names: object) -> object:
+    """Names as they were meant: one is a list of one."""
+    if isinstance(names, bool):
+        return names
+    return (names,) if isinstance(names, str) else tuple(names)
 
 
 def _option_faults(request: dict, place: str) -> list[Fault]:
@@ -215,7 +225,7 @@ def _variables(read: Syntax, table: pd.DataFrame, request: dict, place: str) -> 
     estimator = request["estimator"] or ("DWLS" if variables.ordered else "ML")
     if variables.ordered and estimator != "DWLS":
         found = f"estimator {estimator} with ordinal {', '.join(variables.ordered)}"
-        faults.append(Fault(place, found, "DWLS", hint="or take the items as numbers"))
+        faults.append(Fault(place, found, "DWLS", hint="or ordered=False, which takes them as numbers"))
     explains = [one for one in variables.ordered if one in variables.explaining]
     measured = [one for one in variables.ordered if one in {s.lhs for s in read.statements if s.op == "=~"}]
     for one in dict.fromkeys([*explains, *measured]):

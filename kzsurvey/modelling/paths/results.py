@@ -134,7 +134,7 @@ def explained_frame(solved: Solved) -> pd.DataFrame:
 
 
 def states_of(solved: Solved) -> tuple[str, ...]:
-    """What has to be known about a solution: improper values, empty cells, rows left out, few clusters."""
+    """What has to be known about a solution: improper values, empty cells, what is held at 0, few clusters."""
     return (*_improper(solved), *_cells(solved), *_counts(solved))
 
 
@@ -172,13 +172,15 @@ def _cells(solved: Solved) -> list[str]:
     sample, found = solved.sample, []
     names = sample.variables.modelled if sample.conditional else sample.variables.observed
     for code, one in enumerate(sample.statistics):
+        where = f" in group {sample.columns.groups[code]}" if len(sample.columns.groups) > 1 else ""
+        if np.linalg.eigvalsh(one.latent_covariance)[0] <= 0:
+            found.append(f"polychoric correlations that are no correlation matrix (not positive definite){where}")
         empty = [pair for pair in one.pairs if pair.empty]
         mended = sum(pair.corrected for pair in one.pairs)
         if not empty:
             continue
         places = zip(*np.triu_indices(len(names), 1), strict=True)
         pairs = [f"{names[a]} x {names[b]}" for (a, b), pair in zip(places, one.pairs, strict=True) if pair.empty]
-        where = f" in group {sample.columns.groups[code]}" if len(sample.columns.groups) > 1 else ""
         shown = ", ".join(pairs[:4]) + (f" and {len(pairs) - 4} more" if len(pairs) > 4 else "")
         said = f"{len(pairs)} pairs of items with empty cells{where}: {shown}"
         found.append(
@@ -188,27 +190,20 @@ def _cells(solved: Solved) -> list[str]:
 
 
 def _counts(solved: Solved) -> list[str]:
-    """Rows left out, and clusters too few for all parameters together."""
-    found = []
-    fitted = solved.fitted
-    unrelated = [
-        f"{latent} with {covariate}"
-        for latent in fitted.model.variables.latent
-        for covariate in fitted.model.variables.covariates
-        if latent not in fitted.model.variables.explained
-    ]
-    if unrelated and not any(
-        row.op == "~" and row.lhs in fitted.model.variables.latent
-        for row in fitted.model.rows
-        if row.rhs in fitted.model.variables.covariates
-    ):
+    """What is held at 0 or taken as numbers without being said, and clusters too few for all parameters together."""
+    found, variables = [], solved.fitted.model.variables
+    first = [name for name in variables.latent if name not in variables.explained | variables.indicators]
+    apart = [f"{latent} with {covariate}" for latent in first for covariate in variables.covariates]
+    if apart:
+        more = " ..." if len(apart) > 4 else ""
+        found.append(f"covariances held at 0, as in lavaan: {', '.join(apart[:4])}{more}")
+    if solved.request["levelled"]:
+        found.append("ordinal covariates taken as numbers: " + ", ".join(solved.request["levelled"]))
+    count = len(counted_rows(solved.fitted))
+    if np.isfinite(solved.df) and solved.df < count:
         found.append(
-            "covariances held at 0, as in lavaan: " + ", ".join(unrelated[:4]) + ("" if len(unrelated) < 5 else " ...")
-        )
-    if np.isfinite(solved.df) and solved.df < len(counted_rows(fitted)):
-        found.append(
-            f"{solved.df:g} degrees of freedom of the design for {len(counted_rows(fitted))} parameters: "
-            "single intervals hold, the scaled chi-square is rough"
+            f"{solved.df:g} degrees of freedom of the design for {count} parameters: single intervals hold, the scaled "
+            "chi-square is rough"
         )
     return found
 

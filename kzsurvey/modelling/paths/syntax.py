@@ -169,6 +169,8 @@ def _formulas(text: str, place: str, faults: list[Fault]) -> list[list[Token]]:
         starts = any(token.kind == "operator" for token in line)
         if line and (starts and not (found and _open(found[-1]))):
             found.append(line)
+        elif line and not starts and len(line) > 1 and line[1].text == ":":
+            faults.append(_fault(place, *_REFUSED[":"], line[1]))
         elif line and found:
             found[-1] += line
         elif line:
