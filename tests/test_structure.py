@@ -26,7 +26,7 @@ MAY_IMPORT = {
 }
 # Inside a stage too: a folder imports those before it, never those after it.
 FOLDERS = {
-    "modelling": ("sampling", "regression", "describing", "scales", "effects", "coded", "declared"),
+    "modelling": ("sampling", "regression", "describing", "scales", "effects", "coded", "missing", "declared"),
     "coding": ("rules", "intercoder"),
 }
 

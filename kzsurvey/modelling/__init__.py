@@ -34,6 +34,10 @@ _HOME = {
     "coded.coded_regression": "coded_regression",
     "coded.human_samples": "RecallStop draw_sample recall_stop",
     "coded.prevalence": "answers_to_code prevalence",
+    "missing.imputation": "Imputed Scale impute",
+    "missing.pooling": "Pooled pool with_imputations",
+    "missing.rubin": "PooledTest Rubin pooled_statistics pooled_wald rubin",
+    "missing.variables": "asked_rows",
     "declared.analysis": "analyse sample_design weighting",
     "declared.claims": (
         "Moderation along_moderator average_effects claimed_term equations fragility indirect_along_rho "
