@@ -1,4 +1,4 @@
-"""Answers in categories imputed for all sets at once: logistic, multinomial and proportional-odds models, drawn properly.
+"""Answers in categories imputed for all sets at once: logistic, multinomial, proportional-odds models.
 
 The centre of each posterior is found by Newton steps that reuse the curvature of the cycle before; its own curvature is
 made once, where the centre is, and the coefficients are drawn from the normal distribution it gives.
@@ -45,11 +45,12 @@ class Curvature(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """What the next cycle starts from."""
+    """What the next cycle starts from; ``effects`` are those drawn, None before the first cycle."""
 
     point: Point
     curvature: Curvature
     variance: np.ndarray
+    effects: np.ndarray | None = None
 
 
 class Categories(NamedTuple):
@@ -283,16 +284,17 @@ def draw_categories(
     centre, curvature, chances, found = _centre(model, memory)
     move = spread_out(curvature.root, streams.normal(centre.coefficients.shape[1]))
     drawn = model.drawn(centre, move)
-    effects, variance = centre.effects, model.variance
+    effects, variance = None, model.variance
     if model.groups is not None:
-        effects, variance = _drawn_effects(model, centre, curvature, move, streams)
-    whole = effects if model.groups is None else _everywhere(model, effects, streams)
+        effects, variance = _drawn_effects(model, centre, curvature, move, memory, streams)
+    whole = centre.effects if model.groups is None else _everywhere(model, effects, streams)
     of_fill = model.chances(Point(drawn, whole), fill, codes)
     uniform = streams.uniform(fill.shape[2])
     values = (np.cumsum(of_fill, axis=1)[:, :-1] < uniform[:, None]).sum(axis=1).astype(float)
     real = model.weight == 1.0
     certain = bool(((chances < _CERTAIN) | (chances > 1 - _CERTAIN))[:, :, real].any())
-    return Categories(values, Memory(centre, curvature, variance), certain or not found.all(), curvature.ridged)
+    kept = Memory(centre, curvature, variance, effects)
+    return Categories(values, kept, certain or not found.all(), curvature.ridged)
 
 
 def augmented(y: np.ndarray, matrix: np.ndarray, levels: int, *, intercept: bool) -> tuple[np.ndarray, ...]:
@@ -458,7 +460,7 @@ def _walk(
     arrived = ~moving
     for _ in range(steps):
         move, length = _step(curvature, _gradient(model, point, chances))
-        point, chances, height, better = _moved(model, point, move, moving, (chances, height))
+        point, chances, height, better = _moved(model, point, move, moving, height)
         arrived |= moving & better & (np.abs(length) < _SETTLED)
         moving = ~arrived & (moving & better)
         if not moving.any():
@@ -467,11 +469,10 @@ def _walk(
 
 
 def _moved(
-    model: Model, point: Point, move: Point, moving: np.ndarray, now: tuple[np.ndarray, np.ndarray]
+    model: Model, point: Point, move: Point, moving: np.ndarray, height: np.ndarray
 ) -> tuple[Point, np.ndarray, np.ndarray, np.ndarray]:
     """A step, halved in the sets where it would lead down; the last flags say where it leads anywhere."""
     share = np.where(moving, 1.0, 0.0)
-    chances, height = now
     for _ in range(_HALVINGS):
         tried = Point(
             point.coefficients + share[:, None] * move.coefficients,
@@ -491,16 +492,38 @@ def _moved(
 
 
 def _drawn_effects(
-    model: Model, centre: Point, curvature: Curvature, move: np.ndarray, streams: Streams
+    model: Model, centre: Point, curvature: Curvature, move: np.ndarray, memory: Memory | None, streams: Streams
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Effects of clusters given the drawn coefficients, and the variance between clusters given those."""
+    """Effects of clusters given the drawn coefficients, and the variance between clusters given those.
+
+    What the curvature proposes replaces the effects of the cycle before by Metropolis and Hastings' rule, cluster by
+    cluster: the curvature alone takes answers of few people for surer than they are, and the variance for too small.
+    """
     back = np.einsum("mpcq,mp->mcq", curvature.cross, move, optimize=True)
     mean = centre.effects - np.matmul(curvature.within, back[..., None])[..., 0]
-    root = np.linalg.cholesky(curvature.within)
     count, q = mean.shape[1:]
-    effects = mean + np.matmul(root, streams.normal(count, q)[..., None])[..., 0]
+    noise = streams.normal(count, q)
+    effects = mean + np.matmul(np.linalg.cholesky(curvature.within), noise[..., None])[..., 0]
+    if memory is not None and memory.effects is not None:
+        drawn = model.drawn(centre, move)
+        old = memory.effects - mean
+        distance = (np.linalg.solve(curvature.within, old[..., None])[..., 0] * old).sum(axis=2)
+        gain = _cluster_heights(model, Point(drawn, effects)) - _cluster_heights(model, Point(drawn, memory.effects))
+        with np.errstate(over="ignore"):
+            chance = np.exp(gain + ((noise**2).sum(axis=2) - distance) / 2)
+        effects = np.where((streams.uniform(count) < chance)[..., None], effects, memory.effects)
     chi = np.stack([streams.chi_square(count - 1) for _ in range(q)], axis=1)
     return effects, np.maximum((effects**2).sum(axis=1) / chi, 1e-6)
+
+
+def _cluster_heights(model: Model, point: Point) -> np.ndarray:
+    """(m, C) log posterior of the effects of each cluster."""
+    people = len(model.groups.learn)
+    chances, _ = _evaluated(model, point)
+    at = np.broadcast_to(model.y[None, None, :people], (len(chances), 1, people))
+    own = np.take_along_axis(chances[:, :, :people], at, axis=1)
+    likelihood = _by_cluster(np.log(np.maximum(own, 1e-300)), model.groups)[:, 0]
+    return likelihood - (point.effects**2 / model.variance[:, None] / 2).sum(axis=2)
 
 
 def _everywhere(model: Model, effects: np.ndarray, streams: Streams) -> np.ndarray:

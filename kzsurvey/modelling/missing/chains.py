@@ -57,10 +57,10 @@ def started(
     values = {}
     for variable in variables:
         block = layout.blocks[variable.name]
-        stack[:, block.columns] = encoded(variable, block, variable.values)
+        stack[:, block.columns] = encoded(variable, block, variable.numbers)
         fill = np.flatnonzero(variable.missing)
         if len(fill):
-            given = variable.values[variable.observed]
+            given = variable.numbers[variable.observed]
             values[variable.name] = given[streams[variable.name].choice(len(given), len(fill))]
             stack[:, block.columns, fill] = encoded(variable, block, values[variable.name])
     return stack, values
@@ -135,7 +135,7 @@ def _number(
 ) -> tuple[np.ndarray, _Kept, list[dict[str, str]]]:
     """A number, by a linear model."""
     variable = step.variable
-    answers = variable.values[step.learn]
+    answers = variable.numbers[step.learn]
     centre, spread = answers.mean(), answers.std()
     line = draw_line((answers - centre) / spread, learn, streams, groups=step.groups, spread=kept.memory)
     events = _ridge_events(line.ridged)
@@ -155,7 +155,7 @@ def _category(
 ) -> tuple[np.ndarray, _Kept, list[dict[str, str]]]:
     """A category, by a logistic, multinomial or proportional-odds model; guarded once a prediction was perfect."""
     variable, sets = step.variable, len(learn)
-    answers, levels = variable.values[step.learn].astype(int), len(variable.levels)
+    answers, levels = variable.numbers[step.learn].astype(int), len(variable.levels)
     kind = Cumulative if variable.method == "ordinal" else Softmax
     memory: Memory | None = kept.memory
     variance = memory.variance if memory else start_variance(sets, levels, variable.method)

@@ -55,7 +55,8 @@ class Imputed:
         ``item``, ``predictor``, ``cycle`` (0: before the first), ``event`` (``constant``, ``repeats others``,
         ``one answer``, ``perfect prediction``, ``ridge``, ``unsure centre``), ``detail``.
     trace : DataFrame, one row per item, statistic, cycle and set
-    convergence : DataFrame, one row per item and statistic, see :func:`~kzsurvey.modelling.missing.settled.settled_table`
+    convergence : DataFrame, one row per item and statistic
+        As :func:`~kzsurvey.modelling.missing.settled.settled_table` gives it.
     sets, cycles, seed : int
     values : mapping of item to (m, k) array, imputed numbers or codes
     """
@@ -157,7 +158,7 @@ def impute(
     sets : int, m
     cycles : int
     seed : int
-        The same seed gives the same values, whatever the order of ``items`` or of columns, and set 3 of 5 is set 3 of 20.
+        The same seed gives the same values, whatever the order of ``items`` or columns; set 3 of 5 is set 3 of 20.
     methods : mapping of item to a key of ``METHODS``
         Else numbers by ``pmm``, two answers by ``logistic``, ordered categories by ``ordinal``, others by ``nominal``.
     predictors : mapping of item to the items that predict it
@@ -210,21 +211,21 @@ def impute(
 
     References
     ----------
-    Raghunathan, T. E., Lepkowski, J. M., Van Hoewyk, J., & Solenberger, P. (2001). A multivariate technique for multiply
-    imputing missing values using a sequence of regression models. Survey Methodology 27, 85-95.
-    van Buuren, S., & Groothuis-Oudshoorn, K. (2011). mice: Multivariate imputation by chained equations in R. Journal of
-    Statistical Software 45(3). doi:10.18637/jss.v045.i03
-    Reiter, J. P., Raghunathan, T. E., & Kinney, S. K. (2006). The importance of modeling the sampling design in multiple
-    imputation for missing data. Survey Methodology 32, 143-149.
+    Raghunathan, T. E., Lepkowski, J. M., Van Hoewyk, J., & Solenberger, P. (2001). A multivariate technique for
+    multiply imputing missing values using a sequence of regression models. Survey Methodology 27, 85-95.
+    van Buuren, S., & Groothuis-Oudshoorn, K. (2011). mice: Multivariate imputation by chained equations in R. Journal
+    of Statistical Software 45(3). doi:10.18637/jss.v045.i03
+    Reiter, J. P., Raghunathan, T. E., & Kinney, S. K. (2006). The importance of modeling the sampling design in
+    multiple imputation for missing data. Survey Methodology 32, 143-149.
     Seaman, S. R., White, I. R., Copas, A. J., & Li, L. (2012). Combining multiple imputation and inverse-probability
     weighting. Biometrics 68, 129-137. doi:10.1111/j.1541-0420.2011.01666.x
-    Andridge, R. R. (2011). Quantifying the impact of fixed effects modeling of clusters in multiple imputation for cluster
-    randomized trials. Biometrical Journal 53, 57-74. doi:10.1002/bimj.201000140
-    Quartagno, M., Carpenter, J. R., & Goldstein, H. (2020). Multiple imputation with survey weights: a multilevel approach.
-    Journal of Survey Statistics and Methodology 8, 965-989. doi:10.1093/jssam/smz036
-    Eekhout, I., de Vet, H. C. W., de Boer, M. R., Twisk, J. W. R., & Heymans, M. W. (2018). Passive imputation and parcel
-    summaries are both valid to handle missing items in studies with many multi-item scales. Statistical Methods in
-    Medical Research 27, 1128-1140. doi:10.1177/0962280216654511
+    Andridge, R. R. (2011). Quantifying the impact of fixed effects modeling of clusters in multiple imputation for
+    cluster randomized trials. Biometrical Journal 53, 57-74. doi:10.1002/bimj.201000140
+    Quartagno, M., Carpenter, J. R., & Goldstein, H. (2020). Multiple imputation with survey weights: a multilevel
+    approach. Journal of Survey Statistics and Methodology 8, 965-989. doi:10.1093/jssam/smz036
+    Eekhout, I., de Vet, H. C. W., de Boer, M. R., Twisk, J. W. R., & Heymans, M. W. (2018). Passive imputation and
+    parcel summaries are both valid to handle missing items in studies with many multi-item scales. Statistical Methods
+    in Medical Research 27, 1128-1140. doi:10.1177/0962280216654511
 
     Examples
     --------
@@ -233,7 +234,7 @@ def impute(
     >>> table["hours"] = (40 + 5 * table["posts"] + rng.normal(size=60)).where(rng.random(60) < 0.8)
     >>> imputed = impute(table, ["posts", "hours"], sets=5, seed=2)
     >>> imputed
-    Imputed(5 sets of 60 rows, 1 items with 11 gaps, 10 cycles, 0 events)
+    Imputed(5 sets of 60 rows, 1 items with 10 gaps, 10 cycles, 0 events)
     >>> bool(imputed.completed(1)["hours"].notna().all())
     True
     """
@@ -331,7 +332,7 @@ def _answer_events(variables: Sequence[Variable]) -> list[dict[str, object]]:
         }
         for variable in variables
         if variable.levels and variable.missing.any()
-        for code, count in enumerate(np.bincount(variable.values[variable.observed].astype(int)))
+        for code, count in enumerate(np.bincount(variable.numbers[variable.observed].astype(int)))
         if count == 1
     ]
 

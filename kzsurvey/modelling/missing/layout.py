@@ -230,7 +230,7 @@ def _log_weight(design: Design) -> np.ndarray:
 
 def _block(variable: Variable, columns: slice) -> Block:
     """How an item becomes columns."""
-    given = variable.values[variable.observed]
+    given = variable.numbers[variable.observed]
     if variable.method == "nominal" and len(variable.levels) > 2:
         shares = np.array([(given == code).mean() for code in range(1, len(variable.levels))])
         return Block(columns, shares, 1.0)

@@ -167,7 +167,8 @@ def matched(
 
     Notes
     -----
-    Donors by the coefficients at the centre, recipients by drawn ones. Donors with one prediction stand in random order.
+    Donors by the coefficients at the centre, recipients by drawn ones. Donors with one prediction stand in random
+    order.
 
     References
     ----------

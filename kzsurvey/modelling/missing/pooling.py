@@ -156,8 +156,8 @@ def with_imputations(
     -----
     Degrees of freedom are Barnard and Rubin's from those of the estimator, which are those of the design. Estimates
     are pooled on the scale on which their own intervals are symmetric (the log odds of a proportion, Fisher's z of a
-    correlation, the log of a variance); an interval that is symmetric on none of them is pooled as it stands. A row that
-    is the same in all sets is left as it is.
+    correlation, the log of a variance); an interval that is symmetric on none of them is pooled as it stands. A row
+    that is the same in all sets is left as it is.
 
     References
     ----------
@@ -169,7 +169,7 @@ def with_imputations(
     >>> sets = [pd.DataFrame({"hours": [40.0, 50.0, 60.0, guess]}) for guess in (45.0, 55.0, 50.0)]
     >>> pooled = with_imputations(sets, lambda table, design: mean("hours", table, design=design))
     >>> pooled.table[["variable", "estimate", "std_error", "fmi"]].round(3).to_dict("records")
-    [{'variable': 'hours', 'estimate': 50.0, 'std_error': 4.488, 'fmi': 0.567}]
+    [{'variable': 'hours', 'estimate': 50.0, 'std_error': 4.449, 'fmi': 0.48}]
     """
     own = imputed.design if isinstance(imputed, Imputed) else None
     results, faults = [], []

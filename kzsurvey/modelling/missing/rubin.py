@@ -208,8 +208,8 @@ def pooled_statistics(statistics: np.ndarray, df: float) -> PooledTest:
 
     Notes
     -----
-    :math:`D_2 = (\bar d / k - (m + 1) / (m - 1) \cdot r) / (1 + r)` with :math:`r` from the variance of the roots of the
-    statistics. It is cruder than D1, and its p value may be wrong by a factor of two either way.
+    :math:`D_2 = (\bar d / k - (m + 1) / (m - 1) \cdot r) / (1 + r)` with :math:`r` from the variance of the roots of
+    the statistics. It is cruder than D1, and its p value may be wrong by a factor of two either way.
 
     References
     ----------

@@ -25,8 +25,9 @@ def settled_table(names: Sequence[str], trace: np.ndarray) -> pd.DataFrame:
 
     Notes
     -----
-    :math:`\hat R = \sqrt{(W (T - 1) / T + B / T) / W}` over the second half of the chains, cut in two again where it
-    is long enough, so that a drift counts as well. With ten cycles that is a coarse measure, which finds chains stuck apart and no finer faults.
+    :math:`\hat R = \sqrt{(W (T - 1) / T + B / T) / W}` over the second half of the chains, cut in two again where it is
+    long enough, so that a drift counts as well. With ten cycles that is a coarse measure, which finds chains stuck
+    apart and no finer faults.
 
     References
     ----------

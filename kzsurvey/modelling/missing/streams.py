@@ -1,4 +1,4 @@
-"""Random numbers of the chains: one stream for every item and set, so that neither order nor number of others matters."""
+"""Random numbers of the chains: a stream for every item and set, so that order and number of others do not matter."""
 
 import zlib
 

@@ -32,7 +32,7 @@ class Variable(NamedTuple):
     ----------
     name : str
     method : a key of ``METHODS``
-    values : (n,) array, numbers as they are, categories as codes from 0; NaN where there is no value
+    numbers : (n,) array, numbers as they are, categories as codes from 0; NaN where there is no value
     levels : tuple, the answers behind the codes; empty for numbers
     asked : (n,) bool array
     low, high : float, bounds of what may be imputed
@@ -40,7 +40,7 @@ class Variable(NamedTuple):
 
     name: str
     method: str
-    values: np.ndarray
+    numbers: np.ndarray
     levels: tuple
     asked: np.ndarray
     low: float = -np.inf
@@ -49,12 +49,12 @@ class Variable(NamedTuple):
     @property
     def observed(self) -> np.ndarray:
         """(n,) flags of rows with a value."""
-        return self.asked & ~np.isnan(self.values)
+        return self.asked & ~np.isnan(self.numbers)
 
     @property
     def missing(self) -> np.ndarray:
         """(n,) flags of rows that were asked and have no value."""
-        return self.asked & np.isnan(self.values)
+        return self.asked & np.isnan(self.numbers)
 
 
 def asked_rows(
@@ -192,7 +192,7 @@ def _levels(column: pd.Series) -> tuple:
 
 def _value_faults(variable: Variable, asked_for: str, low: float, high: float) -> list[Fault]:
     """What cannot be imputed from these answers."""
-    name, given = variable.name, variable.values[variable.observed]
+    name, given = variable.name, variable.numbers[variable.observed]
     place = {"file": "imputation", "column": name}
     kind = "number" if not variable.levels else ""
     if asked_for and asked_for not in METHODS:
@@ -222,7 +222,7 @@ def _value_faults(variable: Variable, asked_for: str, low: float, high: float) -
 def _fitting(variable: Variable) -> tuple[str, ...]:
     """Methods for these answers."""
     if not variable.levels:
-        return _FITTING["number"]
+        return tuple(METHODS)[:2] + ("ordinal", "nominal")
     return ("logistic",) if len(variable.levels) == 2 else ("ordinal", "nominal")
 
 
