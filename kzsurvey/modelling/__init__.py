@@ -35,6 +35,8 @@ _HOME = {
     "coded.human_samples": "RecallStop draw_sample recall_stop",
     "coded.prevalence": "answers_to_code prevalence",
     "missing.imputation": "Imputed Scale impute",
+    "missing.little": "LittleTest little_test",
+    "missing.patterns": "missing_by missing_counts missing_patterns",
     "missing.pooling": "Pooled pool with_imputations",
     "missing.rubin": "PooledTest Rubin pooled_statistics pooled_wald rubin",
     "missing.variables": "asked_rows",
