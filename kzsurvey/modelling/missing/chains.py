@@ -123,11 +123,10 @@ def _matrix(step: Step, layout: Layout, stack: np.ndarray, rows: np.ndarray, *, 
     for score in step.scores:
         items = np.take(stack[:, score.columns], rows, axis=2)
         parts.append(np.matmul(score.factor, items)[:, None])
-    matrix = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
-    if step.weighted:
-        own = matrix[:, 1:] if intercept else matrix
-        matrix = np.concatenate([matrix, own * layout.weight[rows]], axis=1)
-    return matrix
+    if len(step.weighted):
+        again = [np.take(stack[:, step.weighted], rows, axis=2), *parts[1:]]
+        parts += [part * layout.weight[rows] for part in again]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
 
 def _number(

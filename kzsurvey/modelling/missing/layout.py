@@ -45,7 +45,7 @@ class Step(NamedTuple):
     learn, fill : (k,) arrays, row numbers
     columns : (p,) array, of the stack; the first is the intercept
     scores : tuple of Score, further predictors
-    weighted : bool, predictors also times the weight
+    weighted : array, columns that also count times the weight
     groups : Groups or None, clusters with an effect of their own
     """
 
@@ -54,14 +54,14 @@ class Step(NamedTuple):
     fill: np.ndarray
     columns: np.ndarray
     scores: tuple[Score, ...]
-    weighted: bool
+    weighted: np.ndarray
     groups: "Groups | None"
 
     @property
     def count(self) -> int:
         """Predictors, with the intercept."""
-        plain = len(self.columns) + len(self.scores)
-        return 2 * plain if self.weighted else plain
+        times = 2 if len(self.weighted) else 1
+        return len(self.columns) + len(self.weighted) + times * len(self.scores)
 
 
 @dataclass(frozen=True, eq=False)
@@ -294,7 +294,9 @@ def _step(
     scores = _scores(layout, variable, choices)
     columns = _candidates(layout, variables, variable, choices, scores)
     kept, events = _independent(layout, variable, columns, start, learn, known)
-    weighted = choices.weights == "interactions" and "weight" in layout.names
+    weighted = np.array([], dtype=int)
+    if choices.weights == "interactions" and "weight" in layout.names:
+        weighted = _times_weight(layout, kept, start, learn)
     groups = _groups(design, learn, fill) if choices.clusters == "random" else None
     return Step(variable, learn, fill, kept, scores, weighted, groups), events
 
@@ -359,6 +361,14 @@ def _independent(
         columns = columns[kept]
         samples[1:] = [other[kept] for other in samples[1:]]
     return columns, events
+
+
+def _times_weight(layout: Layout, columns: np.ndarray, start: np.ndarray, learn: np.ndarray) -> np.ndarray:
+    """Columns of items whose product with the weight does not follow from what is there already."""
+    items = np.array([column for column in columns if layout.owners[column]], dtype=int)
+    products = start[items][:, learn] * layout.weight[learn]
+    repeats = _repeats(np.concatenate([start[columns][:, learn], products]))
+    return np.delete(items, [at - len(columns) for at in repeats if at >= len(columns)])
 
 
 def _repeats(matrix: np.ndarray) -> list[int]:
