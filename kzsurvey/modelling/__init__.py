@@ -45,7 +45,8 @@ _HOME = {
         "Moderation along_moderator average_effects claimed_term equations fragility indirect_along_rho "
         "mediation_effects mediation_paths model_variables route"
     ),
-    "declared.models": "ESTIMATORS domain fit fit_models",
+    "declared.imputed": "impute_analysis variables_named",
+    "declared.models": "ESTIMATORS complete_cases domain fit fit_models",
     "declared.overviews": "Scales correlated group_tests sample_overview scale_tables",
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names.split()}
