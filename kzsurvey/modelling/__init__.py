@@ -34,6 +34,7 @@ _HOME = {
     "coded.coded_regression": "coded_regression",
     "coded.human_samples": "RecallStop draw_sample recall_stop",
     "coded.prevalence": "answers_to_code prevalence",
+    "missing.distributions": "distributions",
     "missing.imputation": "Imputed Scale impute",
     "missing.little": "LittleTest little_test",
     "missing.patterns": "missing_by missing_counts missing_patterns",

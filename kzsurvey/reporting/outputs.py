@@ -373,4 +373,22 @@ def _alt_range(known: pd.DataFrame, report: "Report", name: str, written: str) -
     )
 
 
-ALTS = {("source", "target", "conf_low"): _alt_paths, ("value", "conf_low"): _alt_curve, ("label",): _alt_range}
+def _alt_chains(known: pd.DataFrame, report: "Report", name: str, written: str) -> str:
+    """How many items, sets and cycles."""
+    counts = {"items": known["label"].nunique(), "sets": known["set"].nunique(), "cycles": known["cycle"].max()}
+    return report.word("alt_chains").format(kind=name, **counts)
+
+
+def _alt_distributions(known: pd.DataFrame, report: "Report", name: str, written: str) -> str:
+    """Which items."""
+    labels = report.word("separator").join(known["label"].drop_duplicates())
+    return report.word("alt_distributions").format(kind=name, labels=labels)
+
+
+ALTS = {
+    ("cycle", "set"): _alt_chains,
+    ("low", "high", "text"): _alt_distributions,
+    ("source", "target", "conf_low"): _alt_paths,
+    ("value", "conf_low"): _alt_curve,
+    ("label",): _alt_range,
+}

@@ -58,7 +58,7 @@ class Imputed:
     convergence : DataFrame, one row per item and statistic
         As :func:`~kzsurvey.modelling.missing.settled.settled_table` gives it.
     sets, cycles, seed : int
-    values : mapping of item to (m, k) array, imputed numbers or codes
+    drawn : mapping of item to (m, k) array, imputed numbers or codes
     """
 
     table: pd.DataFrame
@@ -70,7 +70,7 @@ class Imputed:
     sets: int
     cycles: int
     seed: int
-    values: Mapping[str, np.ndarray] = field(repr=False)
+    drawn: Mapping[str, np.ndarray] = field(repr=False)
     variables: Mapping[str, Variable] = field(repr=False)
     scales: Mapping[str, Scale] = field(repr=False)
     derived: Derived = field(repr=False)
@@ -111,7 +111,7 @@ class Imputed:
         """
         columns = {
             name: _filled(self.table[name], self.variables[name], values[number - 1])
-            for name, values in self.values.items()
+            for name, values in self.drawn.items()
         }
         table = self.table.assign(**columns)
         for name, scale in self.scales.items():
@@ -266,7 +266,7 @@ def impute(
         sets=sets,
         cycles=cycles,
         seed=seed,
-        values=chained.values,
+        drawn=chained.values,
         variables={variable.name: variable for variable in variables},
         scales=scales,
         derived=dict(derived or {}),
