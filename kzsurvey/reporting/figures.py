@@ -18,6 +18,7 @@ from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import FancyBboxPatch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
@@ -283,13 +284,15 @@ def distributions(figure: Figure, data: pd.DataFrame, report: "Report", *, forma
         part = data[data["label"] == label]
         drawn = _shares if part["text"].ne("").any() else _densities
         for number, group in enumerate(groups):
-            drawn(axes, part[part["group"] == group], number, group if label == labels[0] else None)
+            drawn(axes, part[part["group"] == group], number)
         axes.set_title(_wrapped(label, 38), loc="left", fontsize=8.5, linespacing=1.3)
         _panel(axes, "percent0" if drawn is _shares else format)
         axes.set_ylim(0, 1.1 * part[["estimate", "high"]].to_numpy(dtype=float).max())
     for axes in grid[len(labels) :]:
         axes.set_axis_off()
-    _legend(grid[0], groups)
+    looks = [(DASHES[number], MARKERS[number], "white" if number else INK) for number in range(len(groups))]
+    handles = [Line2D([], [], color=INK, ls=ls, marker=marker, mfc=mfc, ms=5) for ls, marker, mfc in looks]
+    figure.legend(handles, groups, loc="outside upper left", ncols=_columns(groups), frameon=False, fontsize=8.5)
 
 
 def _panel_title(label: str, statistic: str, column: int) -> str:
@@ -306,23 +309,25 @@ def _panel(axes: Axes, format: str) -> None:
     axes.margins(x=0.03, y=0.1)
 
 
-def _densities(axes: Axes, part: pd.DataFrame, number: int, name: str | None) -> None:
+def _densities(axes: Axes, part: pd.DataFrame, number: int) -> None:
     """One group of answers in numbers."""
     x, middle, low, high = (part[column].to_numpy(dtype=float) for column in ("value", "estimate", "low", "high"))
     if number:
         axes.fill_between(x, low, high, color=SHADES[2], alpha=0.8, linewidth=0)
-    axes.plot(x, middle, color=INK, linewidth=1.4, linestyle=DASHES[number % len(DASHES)], label=name)
+    axes.plot(x, middle, color=INK, linewidth=1.4, linestyle=DASHES[number % len(DASHES)])
+    axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: shown_tick(value, "number", axes.get_xticks())))
 
 
-def _shares(axes: Axes, part: pd.DataFrame, number: int, name: str | None) -> None:
+def _shares(axes: Axes, part: pd.DataFrame, number: int) -> None:
     """One group of answers in categories."""
     x = part["value"].to_numpy(dtype=float) + 0.18 * number - 0.09
     axes.vlines(x, part["low"], part["high"], color=SHADES[1], linewidth=2.2)
     axes.plot(
         x, part["estimate"], MARKERS[number], color=INK, markerfacecolor="white" if number else INK, markersize=5,
-        linestyle="none", label=name,
+        linestyle="none",
     )  # fmt: skip
-    axes.set_xticks(part["value"], [_wrapped(text, 12) for text in part["text"]])
+    axes.set_xticks(part["value"], [_wrapped(text, 10) for text in part["text"]])
     axes.set_xlim(0.4, len(part) + 0.6)
 
 
