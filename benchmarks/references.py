@@ -16,10 +16,10 @@ import numpy as np
 import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parent))  # also where a test loads this file by its path
-from reference_cases import Case, Check, descriptive, mediations, refusals, regressions, weights
+from reference_cases import Case, Check, descriptive, imputations, mediations, refusals, regressions, weights
 
 FILES = ("survey.json", "models.json", "design_extras.json")
-CHECKS = descriptive.CHECKS | weights.CHECKS | regressions.CHECKS | mediations.CHECKS
+CHECKS = descriptive.CHECKS | weights.CHECKS | regressions.CHECKS | mediations.CHECKS | imputations.CHECKS
 
 
 class Row(NamedTuple):

@@ -37,7 +37,6 @@ LEFT: dict[str, tuple[str, Callable[[Case], object] | None]] = {
     "bfi.poly_alpha": part("polychoric correlations come with the scales, a later part of the modelling"),
     "bfi.omega1": part("factor analysis comes with the scales, a later part of the modelling"),
     "bfi.kmo": part("factor analysis comes with the scales, a later part of the modelling"),
-    "mice.pool": part("multiple imputation is a later part of the modelling; rows with gaps are left out and counted"),
     "design_sem": (
         "structural equations are a later part of the modelling",
         declared("sem", "visual =~ x1 + x2 + x3"),

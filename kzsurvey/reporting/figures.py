@@ -292,7 +292,8 @@ def distributions(figure: Figure, data: pd.DataFrame, report: "Report", *, forma
         axes.set_axis_off()
     looks = [(DASHES[number], MARKERS[number], "white" if number else INK) for number in range(len(groups))]
     handles = [Line2D([], [], color=INK, ls=ls, marker=marker, mfc=mfc, ms=5) for ls, marker, mfc in looks]
-    figure.legend(handles, groups, loc="outside upper left", ncols=_columns(groups), frameon=False, fontsize=8.5)
+    look = {"ncols": _columns(groups), "frameon": False, "fontsize": 8.5, "handlelength": 3.4}
+    figure.legend(handles, groups, loc="outside upper left", **look)
 
 
 def _panel_title(label: str, statistic: str, column: int) -> str:
