@@ -4,8 +4,8 @@
 
 Eight numbers (predictive mean matching), four items of two answers, five of five in order, three of four without order,
 a tenth of each missing. Counted is the time of the processor, ours on one thread; reading and starting are left out.
-mice takes its defaults, which enter an ordered item as four polynomial columns; ours enters it as one, by its rank. Ours
-is therefore also timed with all items in categories without order: as many columns as mice has, and larger models.
+mice takes its defaults, which enter an ordered item as four polynomial columns; ours enters it as one, by its rank.
+Ours is therefore also timed with all items in categories without order: as many columns as mice has, and larger models.
 """
 
 import argparse

@@ -312,11 +312,37 @@ def test_a_number_that_follows_from_others_is_told():
 
 def test_chains_that_stay_apart_are_told():
     rng = np.random.default_rng(1)
-    apart = np.arange(5) + rng.normal(0, 0.1, (20, 1, 2, 5))
+    apart = np.arange(10) + rng.normal(0, 0.1, (20, 1, 2, 10))
     assert not settled_table(["pay"], apart)["settled"].any()
-    assert settled_table(["pay"], apart - np.arange(5))["settled"].all()
-    drifting = np.linspace(0, 5, 20)[:, None, None, None] + rng.normal(0, 0.3, (20, 1, 2, 5))
+    assert settled_table(["pay"], apart - np.arange(10))["settled"].all()
+    drifting = np.linspace(0, 5, 20)[:, None, None, None] + rng.normal(0, 0.3, (20, 1, 2, 10))
     assert not settled_table(["pay"], drifting)["settled"].any()
+
+
+def test_the_scale_reduction_is_that_of_gelman_and_rubin():
+    chains = np.array([[0.0, 2.0], [1.0, 3.0]] * 4)[:, None, None] * np.ones((1, 1, 2, 1))
+    found = settled_table(["pay"], chains)
+    assert found["rhat"].tolist() == pytest.approx([np.sqrt(3 / 4 + 2 / (1 / 3))] * 2)
+    assert not found["settled"].any()
+
+
+def test_the_memory_of_chains_is_that_of_their_kind():
+    rng = np.random.default_rng(3)
+    for slow, memory in ((0.0, 1.0), (0.5, 3.0), (0.8, 9.0)):
+        chains = rng.normal(size=(400, 1, 2, 30))
+        for cycle in range(1, 400):
+            chains[cycle] = slow * chains[cycle - 1] + np.sqrt(1 - slow**2) * chains[cycle]
+        found = settled_table(["pay"], chains)
+        assert found["memory"].to_numpy() == pytest.approx([memory] * 2, rel=0.25)
+        assert found["settled"].all()
+
+
+def test_chains_that_have_settled_are_seldom_said_not_to_have():
+    rng = np.random.default_rng(4)
+    chains = rng.normal(size=(10, 500, 2, 20))
+    for cycle in range(1, 10):
+        chains[cycle] = 0.5 * chains[cycle - 1] + np.sqrt(0.75) * chains[cycle]
+    assert settled_table(range(500), chains)["settled"].mean() > 0.995
 
 
 def test_two_items_that_each_follow_from_the_other_do_not_settle_unseen():

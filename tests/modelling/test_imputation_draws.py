@@ -162,6 +162,9 @@ def test_a_linear_model_with_clusters_agrees_with_a_mixed_model():
     assert (spread.people).mean() == pytest.approx(1.0, abs=0.15)
     between = fit.summary["icc"] / (1 - fit.summary["icc"]) * spread.people.mean()
     assert np.median(spread.clusters) == pytest.approx(between, rel=0.15)
+    unsure = 1 / (8 / spread.people.mean() + 1 / np.median(spread.clusters))
+    assert line.drawn_effect[:, :60].var(axis=0).mean() == pytest.approx(unsure, rel=0.2)
+    assert line.drawn_effect[:, 60].var() == pytest.approx(np.median(spread.clusters), rel=0.3)
 
 
 def spread_between(kind, y, rows, levels, groups):

@@ -113,3 +113,16 @@ def test_faults_of_an_imputation_are_those_of_the_definition():
     survey = replace(kz.read_survey(MARKET), **declared)
     with pytest.raises(DesignError, match=r"survey.toml, column days_week: found no answer at all"):
         m.fit_models(analysis, survey)
+
+
+def test_chains_that_do_not_settle_are_an_error_where_terms_could_not_say_so():
+    rng = np.random.default_rng(2)
+    y = rng.normal(size=300)
+    analysis = pd.DataFrame({"takings_day": y, "days_week": y + 0.001 * rng.normal(size=300)})
+    analysis.loc[:149] = np.nan
+    analysis = analysis.assign(weight=1.0, stratum="all", cluster=np.arange(300).astype(str)).rename_axis("interview")
+    analysis = analysis.assign(days_week__missing="refused", takings_day__missing="refused")
+    model = Model(name="e", kind="linear", formula="takings_day ~ days_week", imputed=True)
+    declared = {"models": {"e": model}, "weighting": {}, "sample": {"lonely": "adjust"}}
+    with pytest.raises(DesignError, match=r"survey.toml.*chains that have not settled after 10 cycles.*cycles = 30"):
+        m.fit_models(analysis, replace(kz.read_survey(MARKET), **declared))

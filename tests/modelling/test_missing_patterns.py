@@ -95,6 +95,17 @@ def test_littles_test_leaves_out_who_was_not_asked():
     assert (found.n, found.statistic) == (kept.n, pytest.approx(kept.statistic))
 
 
+def test_in_a_large_plain_sample_both_forms_of_littles_test_agree():
+    rng = np.random.default_rng(6)
+    table = pd.DataFrame(rng.normal(size=(3000, 3)) + rng.normal(size=(3000, 1)), columns=list("abc"))
+    table["b"] = table["b"].where(rng.random(3000) > 0.3)
+    table["c"] = table["c"].where(rng.random(3000) > 0.3)
+    found = m.little_test(table, list("abc"))
+    assert found.f == pytest.approx(found.statistic / found.statistic_df, rel=0.05)
+    assert found.df == pytest.approx(found.statistic_df, rel=0.05)
+    assert found.p_value == pytest.approx(found.statistic_p, abs=0.03)
+
+
 def rejected(clustered, seeds=range(150)):
     """Shares of samples without a link in which the two forms of the test find one."""
     found = []

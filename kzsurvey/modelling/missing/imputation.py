@@ -240,10 +240,9 @@ def impute(
     """
     design = design_for(table, design)
     check_rows(design, table, place="imputation")
-    numbers = {"sets": (sets, 2), "cycles": (cycles, 1), "donors": (donors, 1)}
-    fail_if([_number_fault(name, *given) for name, given in numbers.items() if given[0] < given[1]], DesignError)
-    scales = dict(scales or {})
-    fail_if(_scale_faults(table, scales, items), DesignError)
+    numbers, scales = {"sets": (sets, 2), "cycles": (cycles, 1), "donors": (donors, 1)}, dict(scales or {})
+    faults = [_number_fault(name, *given) for name, given in numbers.items() if given[0] < given[1]]
+    fail_if([*faults, *_scale_faults(table, scales, items)], DesignError)
     options = {"methods": methods or {}, "asked": asked or {}, "bounds": bounds or {}}
     variables = read_variables(table, list(items), reasons=reasons, **options)
     signs = {

@@ -337,7 +337,10 @@ def _independent(
     learn: np.ndarray,
     known: dict[str, np.ndarray],
 ) -> tuple[np.ndarray, list[dict[str, object]]]:
-    """Columns that vary and do not repeat those before them, and an event for each other."""
+    """Columns that vary and do not repeat those before them, and an event for each other.
+
+    Columns of the design that items tell already (a county that is a stratum) need no event: nothing is lost.
+    """
     matrix = start[columns][:, learn]
     constant = np.ptp(matrix, axis=1) < 1e-12
     constant[0] = False
@@ -356,6 +359,7 @@ def _independent(
         events += [
             _event(variable, layout.names[columns[at]], "repeats others", _named(sample, at, columns, layout.names))
             for at in repeats
+            if layout.owners[columns[at]]
         ]
         kept = np.setdiff1d(np.arange(len(columns)), repeats)
         columns = columns[kept]

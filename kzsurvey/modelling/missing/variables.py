@@ -22,7 +22,7 @@ METHODS = {
 }
 _DEFAULTS = {"number": "pmm", "binary": "logistic", "ordinal": "ordinal", "nominal": "nominal"}
 IMPUTED_REASONS = tuple(reason for reason in MISSING_REASONS if reason != "not_asked")
-_MOST_LEVELS = 30
+_MOST_LEVELS = 20
 
 
 class Variable(NamedTuple):
@@ -205,7 +205,7 @@ def _value_faults(variable: Variable, asked_for: str, low: float, high: float) -
     if variable.missing.any() and np.ptp(given) == 0:
         hint = "leave it out, or fill it in by a rule of your own"
         return [Fault(found="the same answer from all who answered", allowed="answers that vary", hint=hint, **place)]
-    if len(variable.levels) > _MOST_LEVELS:
+    if variable.missing.any() and len(variable.levels) > _MOST_LEVELS:
         hint = "merge answers, or leave it out"
         found = f"{len(variable.levels)} different answers"
         return [Fault(found=found, allowed=f"at most {_MOST_LEVELS} categories", hint=hint, **place)]
