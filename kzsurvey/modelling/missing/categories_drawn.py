@@ -60,13 +60,15 @@ class Categories(NamedTuple):
     ----------
     values : (m, k) array, imputed codes
     memory : Memory
-    perfect : bool, whether somebody's answer was predicted perfectly or the centre not found
+    perfect : bool, whether somebody's answer was predicted perfectly
+    arrived : bool, whether the centre was found in all sets
     ridged : (m,) bool array
     """
 
     values: np.ndarray
     memory: Memory
     perfect: bool
+    arrived: bool
     ridged: np.ndarray
 
 
@@ -294,7 +296,7 @@ def draw_categories(
     real = model.weight == 1.0
     certain = bool(((chances < _CERTAIN) | (chances > 1 - _CERTAIN))[:, :, real].any())
     kept = Memory(centre, curvature, variance, effects)
-    return Categories(values, kept, certain or not found.all(), curvature.ridged)
+    return Categories(values, kept, certain, bool(found.all()), curvature.ridged)
 
 
 def augmented(y: np.ndarray, matrix: np.ndarray, levels: int, *, intercept: bool) -> tuple[np.ndarray, ...]:

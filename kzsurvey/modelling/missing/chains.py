@@ -163,15 +163,15 @@ def _category(
     if not kept.guarded:
         model = kind(answers, learn, np.ones(len(answers)), levels, step.groups, variance)
         found = draw_categories(model, fill, streams, codes, memory)
-        if not found.perfect:
+        if found.arrived and not found.perfect:
             return found.values, _Kept(found.memory), _ridge_events(found.ridged)
         detail = "answers follow from others without doubt; rows added as White, Daniel and Royston do"
         events.append({"event": "perfect prediction", "detail": detail})
         memory = None
     more = augmented(answers, learn, levels, intercept=kind is Softmax)
     found = draw_categories(kind(*more, levels, step.groups, variance), fill, streams, codes, memory)
-    if found.perfect:
-        events.append({"event": "unsure centre", "detail": "a chance near 0 or 1 in spite of the added rows"})
+    if not found.arrived:
+        events.append({"event": "no centre", "detail": "the most likely coefficients were not found in every set"})
     return found.values, _Kept(found.memory, guarded=True), events + _ridge_events(found.ridged)
 
 

@@ -53,7 +53,7 @@ class Imputed:
         ``predictors`` (columns in its model).
     events : DataFrame, one row per thing a user should know
         ``item``, ``predictor``, ``cycle`` (0: before the first), ``event`` (``constant``, ``repeats others``,
-        ``one answer``, ``perfect prediction``, ``ridge``, ``unsure centre``), ``detail``.
+        ``one answer``, ``perfect prediction``, ``ridge``, ``no centre``), ``detail``.
     trace : DataFrame, one row per item, statistic, cycle and set
     convergence : DataFrame, one row per item and statistic
         As :func:`~kzsurvey.modelling.missing.settled.settled_table` gives it.
