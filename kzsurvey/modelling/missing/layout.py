@@ -4,7 +4,7 @@ All m sets stand side by side in one array, so that every step of the chains is 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -186,7 +186,7 @@ def with_steps(
         No more rows than predictors; unknown items in the choices.
     """
     fail_if(_choice_faults(variables, choices), DesignError)
-    known = _known(layout, variables)
+    known = {variable.name: ~variable.missing for variable in variables}
     steps, events, faults = [], [], []
     for variable in _ordered([v for v in variables if v.missing.any()], choices.order):
         step, seen = _step(layout, variables, variable, design, choices, start, known)
@@ -197,7 +197,7 @@ def with_steps(
             hint = f"predictors={{{variable.name!r}: [...]}} chooses among them; scales= takes scores for items"
             faults.append(Fault("imputation", found, "more answers than predictors", column=variable.name, hint=hint))
     fail_if(faults, DesignError)
-    return Layout(**{**layout.__dict__, "steps": tuple(steps)}), events
+    return replace(layout, steps=tuple(steps)), events
 
 
 def _fixed_columns(variables: Sequence[Variable], design: Design, choices: Choices) -> tuple[np.ndarray, list[str]]:
@@ -272,11 +272,6 @@ def _choice_faults(variables: Sequence[Variable], choices: Choices) -> list[Faul
         allowed = "increasing, decreasing, or a list of every item with gaps"
         faults.append(Fault("imputation", f"order {choices.order!r}", allowed))
     return faults
-
-
-def _known(layout: Layout, variables: Sequence[Variable]) -> dict[str, np.ndarray]:
-    """For each item, rows where its columns are no guess."""
-    return {variable.name: ~variable.missing for variable in variables}
 
 
 def _step(
