@@ -9,7 +9,7 @@ _HOME = {
     "sampling.calibration": "Calibrated calibrate calibrated_design greg poststratify rake trim weighting_effect",
     "sampling.design": "Calibration Design Replicates degrees_of_freedom make_design with_replicates",
     "sampling.replication": "balanced bootstrap hadamard_matrix jackknife",
-    "sampling.variance": "Linearised covariance infer joined transformed",
+    "sampling.variance": "Linearised contributions covariance infer joined transformed",
     "describing.comparisons": "Test chi_square one_way rank_test t_test",
     "describing.correlations": "Correlations correlations triangle",
     "describing.estimates": "Estimates contrast differences mean proportion ratio shares total variances",
@@ -41,13 +41,20 @@ _HOME = {
     "missing.pooling": "Pooled pool with_imputations",
     "missing.rubin": "PooledTest Rubin pooled_statistics pooled_wald rubin",
     "missing.variables": "asked_rows",
+    "robustness.leaving_out": "Influence influence leave_one_out",
+    "robustness.selection": "oster",
+    "robustness.specifications": "SpecificationCurve specification_curve",
+    "robustness.stepdown": "romano_wolf",
+    "planning.power": "power sample_shape",
     "declared.analysis": "analyse sample_design weighting",
     "declared.claims": (
         "Moderation along_moderator average_effects claimed_term equations fragility indirect_along_rho "
         "mediation_effects mediation_paths model_variables route"
     ),
+    "declared.fragile": "declared_curves selection_on_controls without_each",
     "declared.imputed": "impute_analysis variables_named",
     "declared.models": "ESTIMATORS complete_cases domain fit fit_models",
+    "declared.plans": "declared_plans",
     "declared.overviews": "Scales correlated group_tests sample_overview scale_tables",
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names.split()}

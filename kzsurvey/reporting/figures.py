@@ -17,6 +17,7 @@ import pandas as pd
 from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyBboxPatch
@@ -36,6 +37,7 @@ INK, SOFT, LINE = "#1d2b36", "#5b6b78", "#c9d1d8"
 SHADES = ("#1f3a4d", "#6f93ab", "#b9cedb", "#e6edf1", "#f6f2e7")
 DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 1.5, 1, 1.5)))
 BOX, LEVEL, BOX_LABEL = (1.55, 0.62), 1.05, 20  # inches of a box and between boxes; Latin letters in a box
+QUOTES = str.maketrans("“”‘’", "\"\"''")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 STYLE = {
     "font.size": 9,
@@ -52,6 +54,8 @@ STYLE = {
     "figure.constrained_layout.use": True,
     "svg.hashsalt": "kzsurvey",
 }
+_CURVE = ("estimate", "conf_low", "conf_high")  # columns of a specification curve that are not choices
+_BINS = 120  # along a specification curve: more cannot be told apart
 _PAPER = {"bbox": {"facecolor": "white", "edgecolor": "none", "pad": 1.2, "alpha": 0.9}}
 
 
@@ -76,8 +80,9 @@ def draw(
         ``bars``: ``estimate``; ``parts``: one column of shares per part, in order. ``paths``, a row per arrow:
         ``path``, ``source``, ``target``, ``estimate``, ``conf_low``, ``conf_high``; where a box stands follows from the
         arrows in and out of it. ``curve``: ``value`` (along the horizontal axis), ``estimate``, ``conf_low``,
-        ``conf_high``, optional ``group``. ``chains`` and ``distributions``: as the functions of
-        :mod:`kzsurvey.reporting.imputations` make them.
+        ``conf_high``, optional ``group``. ``specifications``, a row per specification in their order: ``estimate``,
+        ``conf_low``, ``conf_high``, and a column of flags per choice, named as readers know it. ``chains`` and
+        ``distributions``: as the functions of :mod:`kzsurvey.reporting.imputations` make them.
     report : Report
     kind : str
         A key of ``FIGURES``.
@@ -86,9 +91,9 @@ def draw(
     format : str
         How numbers on the axis are written.
     **options
-        ``axis``: text of the value axis. Of ``curve`` also ``upright``: text of the vertical axis, above it;
-        ``middle``: from where to where a bar on the horizontal axis says that the middle half of the sample is;
-        ``marks``: values at which the interval ends at 0.
+        ``axis``: text of the value axis. Of ``curve`` and ``specifications`` also ``upright``: text of the vertical
+        axis, above it; of ``curve`` ``middle``: from where to where a bar on the horizontal axis says that the middle
+        half of the sample is; ``marks``: values at which the interval ends at 0.
 
     Returns
     -------
@@ -100,6 +105,9 @@ def draw(
     ReportError
         No font has a character of a label.
     """
+    if not report.language.startswith("zh"):
+        data = data.map(_narrow).rename(columns=_narrow)
+        options = {name: _narrow(value) for name, value in options.items()}
     with matplotlib.rc_context({**STYLE, "font.family": _families()}), warnings.catch_warnings():
         warnings.filterwarnings("error", message="Glyph .* missing from")
         figure = Figure(figsize=(WIDTH, FIGURES[kind].height(data)), dpi=DOTS)
@@ -332,6 +340,47 @@ def _shares(axes: Axes, part: pd.DataFrame, number: int) -> None:
     axes.set_xlim(0.4, len(part) + 0.6)
 
 
+def specifications(
+    figure: Figure, data: pd.DataFrame, report: "Report", *, format: str, axis: str = "", upright: str = ""
+) -> None:
+    """Estimates of many specifications in their order with their intervals; below, which choices each of them made.
+
+    A row of shades per choice: the darker, the more of the specifications that stand there made it.
+    """
+    choices = [name for name in data.columns if name not in _CURVE]
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(UPRIGHT, ROW * max(len(choices), 1)))
+    place = np.arange(1, len(data) + 1)
+    low, high, line = (data[name].to_numpy(dtype=float) for name in ("conf_low", "conf_high", "estimate"))
+    above.vlines(place, low, high, color=SHADES[2], linewidth=min(max(0.4, 250 / max(len(data), 1)), 2.5))
+    clear = (low > 0) | (high < 0)
+    for which, shade in ((clear, INK), (~clear, SHADES[1])):
+        above.plot(place[which], line[which], ".", color=shade, markersize=3 if len(data) > 100 else 6)
+    above.axhline(0, color=SOFT, linewidth=0.9, linestyle=(0, (4, 3)))
+    above.set_title(_wrapped(upright, 2 * LABEL), loc="left", fontsize=9)
+    above.yaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
+    above.yaxis.set_major_formatter(FuncFormatter(lambda value, _: shown_tick(value, format, above.get_yticks())))
+    above.grid(axis="y", color=LINE, linewidth=0.6)
+    edges = np.linspace(0.5, len(data) + 0.5, min(len(data), _BINS) + 1)
+    share = np.stack([_shares_of(data[name].to_numpy(dtype=float), place, edges) for name in choices])
+    below.pcolormesh(edges, np.arange(len(choices) + 1) - 0.5, share, cmap=_greys(), vmin=0, vmax=1, linewidth=0)
+    _rows(below, choices)
+    below.set_xlim(0.5, len(data) + 0.5)
+    below.set_xlabel(_wrapped(axis, 3 * LABEL))
+    below.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
+
+
+def _shares_of(flags: np.ndarray, place: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Share of the specifications between two edges that made a choice."""
+    total, _ = np.histogram(place, bins=edges)
+    made, _ = np.histogram(place, bins=edges, weights=flags)
+    return made / np.maximum(total, 1)
+
+
+def _greys() -> LinearSegmentedColormap:
+    """From the paper to the ink."""
+    return LinearSegmentedColormap.from_list("kz", ["white", SHADES[0]])
+
+
 def _by_rows(data: pd.DataFrame) -> float:
     """Height of a figure with a row per label, higher where labels need several lines or rows hold several groups."""
     lines = max((_wrapped(str(label)).count("\n") + 1 for label in data["label"]), default=1)
@@ -348,6 +397,11 @@ def _by_panels(data: pd.DataFrame) -> float:
 def _by_mediators(data: pd.DataFrame) -> float:
     """Height of a diagram with its mediators one above the other."""
     return 0.7 + BOX[1] + LEVEL * max(len(_between(data)), 1)
+
+
+def _by_choices(data: pd.DataFrame) -> float:
+    """Height of a specification curve with a row per choice below it."""
+    return UPRIGHT + 0.6 + 0.8 * ROW * sum(name not in _CURVE for name in data.columns)
 
 
 def _fixed(data: pd.DataFrame) -> float:
@@ -374,6 +428,7 @@ FIGURES = {
     "curve": Kind(curve, "number", _fixed),
     "chains": Kind(chains, "number", _by_items),
     "distributions": Kind(distributions, "number", _by_pairs_of_items),
+    "specifications": Kind(specifications, "number", _by_choices),
 }
 
 
@@ -497,6 +552,11 @@ def _sign(figure: Figure, report: "Report", n: int | None) -> None:
         said.append(report.word("simulated_mark"))
     if said:
         figure.supxlabel("  ·  ".join(said), x=0.99, ha="right", fontsize=8, color=SOFT)
+
+
+def _narrow(value: object) -> object:
+    """Straight quotation marks: the curly ones of a Chinese font are as wide as a Chinese character."""
+    return value.translate(QUOTES) if isinstance(value, str) else value
 
 
 def _png(figure: Figure) -> bytes:

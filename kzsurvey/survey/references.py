@@ -14,6 +14,7 @@ from kzsurvey.survey.sheets import listed, near
 
 DESIGN_VARIABLES = ("weight", "stratum", "cluster")
 OWN_TERMS = ("mediation",)  # kinds whose terms are named for what they say (indirect, direct), not by the formula
+WEIGHTS = ("weighted", "unweighted")
 MOMENTS = {
     "date": ("date", "datetime", "text", "calculate"),
     "start": ("time", "datetime", "text", "calculate"),
@@ -59,6 +60,8 @@ def reference_faults(read: Mapping[str, Any], known: Known) -> list[Fault]:
         *_title_faults(read),
         *_model_faults(read, known),
         *_imputation_faults(read, known),
+        *_specification_faults(read, known),
+        *_plan_faults(read),
         *_report_faults(read, known),
     ]
 
@@ -156,7 +159,8 @@ def _column_faults(read: Mapping[str, Any], known: Known) -> Iterator[Fault]:
 
 def _title_faults(read: Mapping[str, Any]) -> Iterator[Fault]:
     """Titles and sentences in a language that is not declared."""
-    entries = [(f"{name}.{entry['name']}.", entry) for name in ("schemes", "models") for entry in read.get(name, ())]
+    lists = ("schemes", "models", "specifications", "plans")
+    entries = [(f"{name}.{entry['name']}.", entry) for name in lists for entry in read.get(name, ())]
     for path, entry in [("", read), *entries]:
         for key in ("title", "text"):
             if isinstance(entry.get(key), dict):
@@ -188,6 +192,31 @@ def _imputation_faults(read: Mapping[str, Any], known: Known) -> Iterator[Fault]
     yield from _unknown("imputation.reasons", imputation.get("reasons", ()), reasons, listed(reasons))
     if imputation and not any(model.get("imputed") for model in read.get("models", ())):
         yield Fault(FILE, "an imputation that no model uses", "imputed = true in a model", column="imputation")
+
+
+def _specification_faults(read: Mapping[str, Any], known: Known) -> Iterator[Fault]:
+    """Specifications of a model that is not declared, or with columns, terms, samples or weights that are not there."""
+    variables, models = analysis_variables(known), [model["name"] for model in read.get("models", ())]
+    for entry in read.get("specifications", ()):
+        key = f"specifications.{entry['name']}"
+        yield from _unknown(f"{key}.model", [entry["model"]], models, f"a declared model: {listed(models)}")
+        for name in ("outcomes", "terms"):
+            yield from _unknown(f"{key}.{name}", entry[name], variables, "a closed question, a measure or a code")
+        for name in ("controls", "always"):
+            for term in entry.get(name, ()):
+                formula = {"formula": f"{entry['outcomes'][0]} ~ {term}"}
+                yield from _formula_faults(formula, variables, f"{key}.{name}")
+        for where in filter(None, entry.get("samples", {}).values()):
+            yield from _where_faults(where, variables, f"{key}.samples")
+        yield from _unknown(f"{key}.weights", entry.get("weights", ()), WEIGHTS, listed(WEIGHTS))
+
+
+def _plan_faults(read: Mapping[str, Any]) -> Iterator[Fault]:
+    """Plans for a model that is not declared."""
+    models = [model["name"] for model in read.get("models", ())]
+    for plan in read.get("plans", ()):
+        key = f"plans.{plan['name']}.model"
+        yield from _unknown(key, [plan["model"]], models, f"a declared model: {listed(models)}")
 
 
 def _mediators(model: Mapping[str, Any]) -> list[str]:

@@ -120,8 +120,21 @@ LISTS = {
         "title": WORDS,
         "text": WORDS,
     },
+    "specifications": {
+        **dict.fromkeys(("name", "model"), TEXT),
+        **dict.fromkeys(("outcomes", "terms", "controls", "always", "weights"), TEXTS),
+        "samples": WORDS,
+        "title": WORDS,
+    },
+    "plans": {**dict.fromkeys(("name", "kind", "model"), TEXT), "replications": WHOLE, "title": WORDS},
 }
-NEEDED_IN_LIST = {"delivered": ("file",), "schemes": ("name", "questions"), "models": ("name", "kind", "formula")}
+NEEDED_IN_LIST = {
+    "delivered": ("file",),
+    "schemes": ("name", "questions"),
+    "models": ("name", "kind", "formula"),
+    "specifications": ("name", "model", "outcomes", "terms"),
+    "plans": ("name", "kind", "model"),
+}
 DEFAULTS = {
     "interview": {"near_duplicate": 0.95},
     "sample": {"strata": (), "clusters": (), "weight": "", "population": (), "lonely": "adjust"},
@@ -223,8 +236,8 @@ def _list_faults(name: str, entries: object, keys: Mapping[str, Kind]) -> Iterat
     seen = set()
     for number, entry in enumerate(entries, start=1):
         called = next((entry[key] for key in ("name", "file") if entry.get(key) and _is_text(entry[key])), number)
-        # a model may say more than every model does: each kind checks its own options
-        yield from _table_faults(f"{name}.{called}.", entry, keys, closed=name != "models")
+        # a model or a plan may say more than every one does: each kind checks its own options
+        yield from _table_faults(f"{name}.{called}.", entry, keys, closed=name not in ("models", "plans"))
         for key in NEEDED_IN_LIST[name]:
             if not entry.get(key):
                 yield Fault(

@@ -28,6 +28,7 @@ DATA = {
         ],
         columns=["path", "source", "target", "estimate", "conf_low", "conf_high"],
     ),
+    "specifications": ROWS.drop(columns="label").assign(甲=[True, False], b=[True, True]),
     "curve": pd.DataFrame(
         {"value": [1, 2, 3.5], "estimate": [0.9, 0.5, 0.1], "conf_low": [0.6, 0.4, -0.2], "conf_high": [1.2, 0.6, 0.4]}
     ),
@@ -52,6 +53,14 @@ def test_a_figure_drawn_twice_is_the_same_to_the_byte(report, kind):
 def test_chinese_is_drawn_and_not_as_boxes(report):
     one, other = (draw(ROWS.assign(label=text), report, kind="bars", format="integer") for text in ("县市", "乡镇"))
     assert one != other
+
+
+def test_quotation_marks_are_wide_in_chinese_figures_only(survey):
+    curly, straight = (ROWS.assign(label=text) for text in ("“Load” of", '"Load" of'))
+    for language, same in (("en", True), ("zh", False)):
+        report = Report(survey, language)
+        drawn = [draw(rows, report, kind="bars", format="integer") for rows in (curly, straight)]
+        assert (drawn[0] == drawn[1]) is same
 
 
 def test_a_character_no_font_has_is_an_error_that_says_what_to_do(report):
@@ -134,6 +143,18 @@ def test_each_group_of_a_curve_has_a_line_of_its_own(report):
     assert draw(two, report, kind="curve", format="number") != draw(
         DATA["curve"], report, kind="curve", format="number"
     )
+
+
+def test_a_choice_is_dark_where_specifications_made_it(report):
+    rows = pd.DataFrame({"estimate": np.arange(40) / 40, "conf_low": 0.0, "conf_high": 1.0})
+    early, late = (
+        image.imread(BytesIO(draw(rows.assign(made=flags), report, kind="specifications", format="number")))
+        for flags in (rows.index < 20, rows.index >= 20)
+    )
+    below = slice(int(0.83 * early.shape[0]), int(0.87 * early.shape[0]))
+    left, right = slice(150, 450), slice(700, 900)
+    assert early[below, left, :3].mean() < early[below, right, :3].mean()
+    assert late[below, left, :3].mean() > late[below, right, :3].mean()
 
 
 def test_a_curve_is_readable_in_grey(report):

@@ -100,16 +100,43 @@ def covariance(scores: np.ndarray, bread: np.ndarray, design: Design) -> np.ndar
     >>> covariance(np.array([[1.0], [2.0], [6.0]]), np.eye(1), make_design(weight=[2.0, 2.0, 2.0]))
     array([[84.]])
     """
-    stages = [stage for stage in design.stages if stage.counts]
-    weight = design.weight
-    if design.calibrations:
-        scores, weight = weight[:, None] * scores, None
-        for calibration in design.calibrations:
-            scores = calibration.residuals(scores)
-    sums = [cluster_sums(scores, stage.cluster, len(stage.stratum), weight) for stage in stages]
-    return sum(
-        _stage_covariance(total @ bread.T, stage, design.lonely) for total, stage in zip(sums, stages, strict=True)
-    )
+    parts = _stage_parts(scores, bread, design)
+    return sum((deviation * scale[:, None]).T @ deviation for deviation, scale in parts)
+
+
+def contributions(estimator: Estimator, design: Design) -> np.ndarray:
+    """What each cluster (of each stage; or each replicate) adds to the error of an estimate.
+
+    Parameters
+    ----------
+    estimator : function of (n,) weights giving a Linearised
+    design : Design
+
+    Returns
+    -------
+    (K, p) array
+        Its product with itself, ``contributions.T @ contributions``, is the covariance of :func:`infer`. Those of
+        several estimators under one design stand row by row beside each other, so that their errors can be drawn
+        together: rows times random signs.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from kzsurvey.modelling.sampling.design import make_design
+    >>> y = np.array([1.0, 2.0, 6.0])
+    >>> def total(weight):
+    ...     return Linearised(np.array([weight @ y]), y[:, None], np.eye(1))
+    >>> design = make_design(weight=[2.0, 2.0, 2.0])
+    >>> parts = contributions(total, design)
+    >>> parts.round(3).tolist(), infer(total, design)[1].round(3).tolist()
+    ([[-4.899], [-2.449], [7.348]], [[84.0]])
+    """
+    full = estimator(design.weight)
+    if design.replicates is None:
+        parts = _stage_parts(full.scores, full.bread, design)
+    else:
+        parts = [(_deviations(estimator, full.estimate, design.replicates), design.replicates.factor)]
+    return np.concatenate([deviation * np.sqrt(scale)[:, None] for deviation, scale in parts])
 
 
 @one_thread
@@ -137,10 +164,7 @@ def replicate_covariance(estimator: Estimator, estimate: np.ndarray, replicates:
     >>> replicate_covariance(mean, np.array([3.0]), jackknife).round(6)
     array([[2.333333]])
     """
-    together = getattr(estimator, "refits", None)  # (n, R) weights -> (R, p), where that is faster than one by one
-    refits = together(replicates.weight) if together else np.array([estimator(w).estimate for w in replicates.weight.T])
-    centre = estimate if replicates.centre == "estimate" else refits[replicates.factor > 0].mean(axis=0)
-    deviation = refits - centre
+    deviation = _deviations(estimator, estimate, replicates)
     return (deviation * replicates.factor[:, None]).T @ deviation
 
 
@@ -266,8 +290,20 @@ def _central_differences(function: Callable[[np.ndarray], np.ndarray], at: np.nd
     return np.stack([(above - below) / (2 * width) for above, below, width in sides], axis=1)
 
 
-def _stage_covariance(total: np.ndarray, stage: Stage, lonely: str) -> np.ndarray:
-    """What one stage of sampling adds to the covariance, from the totals of its clusters."""
+def _stage_parts(scores: np.ndarray, bread: np.ndarray, design: Design) -> list[tuple[np.ndarray, np.ndarray]]:
+    """What the clusters of each stage add to the error: their (C, p) deviations, and what the square of each counts."""
+    weight = design.weight
+    if design.calibrations:
+        scores, weight = weight[:, None] * scores, None
+        for calibration in design.calibrations:
+            scores = calibration.residuals(scores)
+    stages = [stage for stage in design.stages if stage.counts]
+    sums = [cluster_sums(scores, stage.cluster, len(stage.stratum), weight) for stage in stages]
+    return [_stage_part(total @ bread.T, stage, design.lonely) for total, stage in zip(sums, stages, strict=True)]
+
+
+def _stage_part(total: np.ndarray, stage: Stage, lonely: str) -> tuple[np.ndarray, np.ndarray]:
+    """What one stage of sampling adds to the error, from the totals of its clusters."""
     deviation = total - (cluster_sums(total, stage.stratum, len(stage.drawn)) / stage.drawn[:, None])[stage.stratum]
     unseen = 1 - stage.drawn / stage.population
     unseen = np.where(unseen > _CENSUS, unseen, 0.0)
@@ -279,4 +315,12 @@ def _stage_covariance(total: np.ndarray, stage: Stage, lonely: str) -> np.ndarra
     if lonely == "average" and stage.alone.any():
         strata, alone = np.bincount(stage.above), np.bincount(stage.above, weights=stage.alone)
         scale = scale * (strata / np.maximum(strata - alone, 1))[stage.above]
-    return (deviation * scale[stage.stratum][:, None]).T @ deviation
+    return deviation, scale[stage.stratum]
+
+
+def _deviations(estimator: Estimator, estimate: np.ndarray, replicates: Replicates) -> np.ndarray:
+    """How far each replicate's estimate lies from their centre, (R, p)."""
+    together = getattr(estimator, "refits", None)  # (n, R) weights -> (R, p), where that is faster than one by one
+    refits = together(replicates.weight) if together else np.array([estimator(w).estimate for w in replicates.weight.T])
+    centre = estimate if replicates.centre == "estimate" else refits[replicates.factor > 0].mean(axis=0)
+    return refits - centre
