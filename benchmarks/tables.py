@@ -88,7 +88,21 @@ def findings(table: pd.DataFrame) -> Iterator[str]:
         yield "| " + " | ".join("" if pd.isna(cell) else str(cell) for cell in cells) + " |"
 
 
-TABLES = {"speed": speed, "coverage_estimators": coverage, "false_findings": findings}
+def gaps(table: pd.DataFrame) -> Iterator[str]:
+    """Range of coverage and largest bias of each way of dealing with gaps."""
+    yield "| way | villages | numbers | samples | coverage | largest bias, in standard deviations of the estimate | width of the intervals, with all answers = 1 |"  # noqa: E501
+    yield "| --- | --- | --- | --- | --- | --- | --- |"
+    whole = table[table["way"] == "all"].set_index("estimator")["width"]
+    for (way, clusters), rows in table.groupby(["way", "clusters"], sort=False):
+        worst = rows.loc[rows["bias_in_spreads"].abs().idxmax()]
+        wider = (rows.set_index("estimator")["width"] / whole).mean()
+        ends = f"{100 * rows['coverage'].min():.1f} to {100 * rows['coverage'].max():.1f}"
+        named = worst["estimator"].replace("|", "\\|")
+        bias = f"{worst['bias_in_spreads']:.2f} ({named})"
+        yield f"| {way} | {clusters} | {len(rows)} | {rows['samples'].max()} | {ends} | {bias} | {wider:.2f} |"
+
+
+TABLES = {"speed": speed, "coverage_estimators": coverage, "false_findings": findings, "missing_coverage": gaps}
 
 if __name__ == "__main__":
     main()

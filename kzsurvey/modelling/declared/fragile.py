@@ -32,7 +32,7 @@ def without_each(analysis: pd.DataFrame, model: Model, by: str, *, design: Desig
 
     Returns
     -------
-    DataFrame, as :func:`kzsurvey.modelling.leave_one_out` gives it; of a model that is imputed, over complete interviews
+    DataFrame, as :func:`kzsurvey.modelling.leave_one_out` gives it; of an imputed model, over complete interviews
 
     Examples
     --------
