@@ -16,11 +16,28 @@ import numpy as np
 import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parent))  # also where a test loads this file by its path
-from reference_cases import Case, Check, descriptive, mediations, refusals, regressions, scales, structures, weights
+from reference_cases import (
+    Case,
+    Check,
+    descriptive,
+    imputations,
+    mediations,
+    refusals,
+    regressions,
+    scales,
+    structures,
+    weights,
+)
 
 FILES = ("survey.json", "models.json", "design_extras.json", "sem.json")
 CHECKS = (
-    descriptive.CHECKS | weights.CHECKS | regressions.CHECKS | mediations.CHECKS | structures.CHECKS | scales.CHECKS
+    descriptive.CHECKS
+    | weights.CHECKS
+    | regressions.CHECKS
+    | mediations.CHECKS
+    | structures.CHECKS
+    | scales.CHECKS
+    | imputations.CHECKS
 )
 
 

@@ -115,12 +115,27 @@ def path_speed(table: pd.DataFrame) -> Iterator[str]:
         yield "| " + " | ".join(map(str, (*cells, row["failed"]))) + " |"
 
 
+def gaps(table: pd.DataFrame) -> Iterator[str]:
+    """Range of coverage and largest bias of each way of dealing with gaps."""
+    yield "| way | villages | numbers | samples | coverage | largest bias, in standard deviations of the estimate | width of the intervals, with all answers = 1 |"  # noqa: E501
+    yield "| --- | --- | --- | --- | --- | --- | --- |"
+    whole = table[table["way"] == "all"].set_index("estimator")["width"]
+    for (way, clusters), rows in table.groupby(["way", "clusters"], sort=False):
+        worst = rows.loc[rows["bias_in_spreads"].abs().idxmax()]
+        wider = (rows.set_index("estimator")["width"] / whole).mean()
+        ends = f"{100 * rows['coverage'].min():.1f} to {100 * rows['coverage'].max():.1f}"
+        named = worst["estimator"].replace("|", "\\|")
+        bias = f"{worst['bias_in_spreads']:.2f} ({named})"
+        yield f"| {way} | {clusters} | {len(rows)} | {rows['samples'].max()} | {ends} | {bias} | {wider:.2f} |"
+
+
 TABLES = {
     "speed": speed,
     "coverage_estimators": coverage,
     "false_findings": findings,
     "paths_coverage": path_coverage,
     "paths_speed": path_speed,
+    "missing_coverage": gaps,
 }
 
 if __name__ == "__main__":

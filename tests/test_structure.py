@@ -29,7 +29,7 @@ MAY_IMPORT = {
 FOLDERS = {
     "modelling": (
         *("sampling", "regression", "describing", "scales", "effects"),
-        *("coded", "paths", "robustness", "planning", "declared"),
+        *("coded", "missing", "paths", "robustness", "planning", "declared"),
     ),
     "coding": ("rules", "intercoder"),
 }

@@ -27,9 +27,6 @@ def part(reason: str) -> tuple[str, None]:
 
 
 LEFT: dict[str, tuple[str, Callable[[Case], object] | None]] = {
-    "mice.pool": part(
-        "multiple imputation: a part of its own; every model here leaves rows with gaps out and counts them"
-    ),
     "TL.twolevel": (
         "models of two levels: not offered; clusters enter the errors (TL.cluster)",
         declared("paths", "level: 1\nfw =~ y1 + y2 + y3\nlevel: 2\nfb =~ y1 + y2 + y3"),

@@ -376,6 +376,18 @@ def _alt_range(known: pd.DataFrame, report: "Report", name: str, written: str) -
     )
 
 
+def _alt_chains(known: pd.DataFrame, report: "Report", name: str, written: str) -> str:
+    """How many items, sets and cycles."""
+    counts = {"items": known["label"].nunique(), "sets": known["set"].nunique(), "cycles": known["cycle"].max()}
+    return report.word("alt_chains").format(kind=name, **counts)
+
+
+def _alt_distributions(known: pd.DataFrame, report: "Report", name: str, written: str) -> str:
+    """Which items."""
+    labels = report.word("separator").join(known["label"].drop_duplicates())
+    return report.word("alt_distributions").format(kind=name, labels=labels)
+
+
 def _alt_specifications(known: pd.DataFrame, report: "Report", name: str, written: str) -> str:
     """How many specifications, and how far apart."""
     low, high = (shown(value, written) for value in (known["estimate"].min(), known["estimate"].max()))
@@ -383,6 +395,8 @@ def _alt_specifications(known: pd.DataFrame, report: "Report", name: str, writte
 
 
 ALTS = {
+    ("cycle", "set"): _alt_chains,
+    ("low", "high", "text"): _alt_distributions,
     ("source", "target", "conf_low"): _alt_paths,
     ("value", "conf_low"): _alt_curve,
     ("label",): _alt_range,

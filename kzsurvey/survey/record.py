@@ -73,6 +73,8 @@ class Model:
         ``positive``, ``negative`` or empty.
     where : str
         XLSForm expression for the domain the model is about; empty means everybody asked.
+    imputed : bool
+        Answers that were asked for and not given are imputed, as ``[imputation]`` says, and the results pooled.
     title, text : mapping of language to words
         Short title, and the hypothesis in a sentence.
     options : mapping
@@ -86,6 +88,7 @@ class Model:
     term: str = ""
     expected: str = ""
     where: str = ""
+    imputed: bool = False
     title: "Mapping[str, str]" = field(default_factory=lambda: _NOTHING)
     text: "Mapping[str, str]" = field(default_factory=lambda: _NOTHING)
     options: "Mapping[str, Any]" = field(default_factory=lambda: _NOTHING)

@@ -8,6 +8,7 @@ import pandas as pd
 
 from kzsurvey.errors import DefinitionError, Fault
 from kzsurvey.survey.expressions import compile_expression
+from kzsurvey.survey.record import MISSING_REASONS
 from kzsurvey.survey.settings import FILE
 from kzsurvey.survey.sheets import listed, near
 
@@ -59,6 +60,7 @@ def reference_faults(read: Mapping[str, Any], known: Known) -> list[Fault]:
         *_column_faults(read, known),
         *_title_faults(read),
         *_model_faults(read, known),
+        *_imputation_faults(read, known),
         *_specification_faults(read, known),
         *_plan_faults(read),
         *_report_faults(read, known),
@@ -182,6 +184,18 @@ def _model_faults(read: Mapping[str, Any], known: Known) -> Iterator[Fault]:
         yield from _formula_faults(model, variables, key)
         for formula in _mediators(model):
             yield from _formula_faults({"formula": formula}, variables, f"{key}.mediators")
+
+
+def _imputation_faults(read: Mapping[str, Any], known: Known) -> Iterator[Fault]:
+    """Questions to impute from that no model may see, and reasons that are none to impute for."""
+    imputation = read.get("imputation", {})
+    closed = [name for name in analysis_variables(known) if name not in DESIGN_VARIABLES]
+    allowed = "a closed question, an option or a measure"
+    yield from _unknown("imputation.also", imputation.get("also", ()), closed, allowed)
+    reasons = [reason for reason in MISSING_REASONS if reason != "not_asked"]
+    yield from _unknown("imputation.reasons", imputation.get("reasons", ()), reasons, listed(reasons))
+    if imputation and not any(model.get("imputed") for model in read.get("models", ())):
+        yield Fault(FILE, "an imputation that no model uses", "imputed = true in a model", column="imputation")
 
 
 def _specification_faults(read: Mapping[str, Any], known: Known) -> Iterator[Fault]:

@@ -48,6 +48,7 @@ TEXTS = Kind('a list of texts, ["..."]', _is_texts)
 WORDS = Kind('a table of texts, {en = "..."}', _is_words)
 FLAG = Kind("true or false", lambda value: isinstance(value, bool))
 WHOLE = Kind("a whole number, 1 or more", lambda value: _is_number(value) and isinstance(value, int) and value >= 1)
+SEVERAL = Kind("a whole number, 2 or more", lambda value: WHOLE.fits(value) and value >= 2)
 POSITIVE = Kind("a number above 0", lambda value: _is_number(value) and value > 0)
 SEPARATOR = Kind(
     'one sign, such as "," ";" "|" or "\\t"',
@@ -101,6 +102,7 @@ SECTIONS = {
         "margins": TEXTS,
         "bounds": BOUNDS,
     },
+    "imputation": {"sets": SEVERAL, "cycles": WHOLE, "seed": WHOLE, "also": TEXTS, "reasons": TEXTS},
 }
 LISTS = {
     "delivered": {
@@ -114,6 +116,7 @@ LISTS = {
     "models": {
         **dict.fromkeys(("name", "kind", "formula", "hypothesis", "term", "where"), TEXT),
         "expected": one_of("positive", "negative", ""),
+        "imputed": FLAG,
         "title": WORDS,
         "text": WORDS,
     },

@@ -46,6 +46,13 @@ DATA = {
     ),
 }
 
+CYCLES = pd.DataFrame({"statistic": ["mean", "sd"] * 4, "cycle": [1, 1, 2, 2] * 2, "set": [1] * 4 + [2] * 4})
+DATA["chains"] = pd.concat([CYCLES.assign(label=label, estimate=np.arange(8.0)) for label in ("工作量", "Pay")])
+SPREAD = pd.DataFrame({"value": [1.0, 2.0, 1.0, 2.0], "group": ["observed"] * 2 + ["imputed"] * 2})
+SPREAD = SPREAD.assign(estimate=[0.4, 0.6, 0.5, 0.5], low=[0.4, 0.6, 0.4, 0.3], high=[0.4, 0.6, 0.7, 0.6])
+NAMED = SPREAD.assign(label="态度", text=["好", "差"] * 2)
+DATA["distributions"] = pd.concat([SPREAD.assign(label="Pay", text=""), NAMED])
+
 
 @pytest.mark.parametrize("kind", FIGURES)
 def test_a_figure_drawn_twice_is_the_same_to_the_byte(report, kind):

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from kzsurvey.errors import SurveyError
-from kzsurvey.modelling.declared.models import domain, fit
+from kzsurvey.modelling.declared.models import complete_cases, domain, fit
 from kzsurvey.modelling.regression.results import Fit
 from kzsurvey.modelling.robustness.leaving_out import leave_one_out
 from kzsurvey.modelling.robustness.selection import oster
@@ -32,7 +32,7 @@ def without_each(analysis: pd.DataFrame, model: Model, by: str, *, design: Desig
 
     Returns
     -------
-    DataFrame, as :func:`kzsurvey.modelling.leave_one_out` gives it
+    DataFrame, as :func:`kzsurvey.modelling.leave_one_out` gives it; of an imputed model, over complete interviews
 
     Examples
     --------
@@ -43,7 +43,7 @@ def without_each(analysis: pd.DataFrame, model: Model, by: str, *, design: Desig
     >>> without_each(analysis, model, "county", design=make_design(analysis))["estimate"].round(2).tolist()
     [1.49, 1.7, 1.53, 1.1]
     """
-    narrower = replace(model, where=f"({model.where or 'true()'}) and ${{{_INSIDE}}} = 1")
+    narrower = replace(complete_cases(model), where=f"({model.where or 'true()'}) and ${{{_INSIDE}}} = 1")
 
     def refit(stays: np.ndarray) -> Fit:
         return fit(analysis.assign(**{_INSIDE: stays.astype(int)}), narrower, design=design)

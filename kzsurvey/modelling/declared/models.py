@@ -12,8 +12,11 @@ import pandas as pd
 
 from kzsurvey.errors import DesignError, Fault, SurveyError, fail_if
 from kzsurvey.modelling.declared.analysis import in_definition, sample_design
+from kzsurvey.modelling.declared.imputed import impute_analysis
 from kzsurvey.modelling.describing.estimates import design_from_columns
 from kzsurvey.modelling.effects.mediation import mediate
+from kzsurvey.modelling.missing.imputation import Imputed
+from kzsurvey.modelling.missing.pooling import with_imputations
 from kzsurvey.modelling.regression.formulas import nearest, unknown_variables
 from kzsurvey.modelling.regression.mixed import fit_mixed
 from kzsurvey.modelling.regression.ordinal import fit_ordinal
@@ -27,12 +30,13 @@ from kzsurvey.tables import check_table
 Estimate = Callable[[pd.DataFrame, Model, Design], Fit]
 
 
-def fit(analysis: pd.DataFrame, model: Model, *, design: Design | None = None) -> Fit:
+def fit(analysis: pd.DataFrame | Imputed, model: Model, *, design: Design | None = None) -> Fit:
     """Fit one declared model.
 
     Parameters
     ----------
-    analysis : DataFrame, one row per interview
+    analysis : DataFrame, one row per interview, or Imputed
+        Over imputed sets the terms are pooled; ``extra["imputation"]`` then tells what the gaps cost.
     model : Model, from ``survey.models`` or made by hand
     design : Design
         Where None, read from the columns ``weight``, ``stratum`` and ``cluster``; :func:`sample_design` knows more
@@ -45,7 +49,8 @@ def fit(analysis: pd.DataFrame, model: Model, *, design: Design | None = None) -
     Raises
     ------
     DesignError
-        An unknown kind, variable, option or term; whatever the kind cannot do with this design and these data.
+        An unknown kind, variable, option or term; whatever the kind cannot do with this design and these data; a
+        model declared as imputed over a table that is not.
 
     Examples
     --------
@@ -62,8 +67,26 @@ allowed: linear, logistic, mediation, mixed, ordinal, paths, poisson, probit
     if model.kind not in ESTIMATORS:
         known, hint = ", ".join(sorted(ESTIMATORS)), nearest(model.kind, ESTIMATORS)
         raise DesignError(Fault(f"model {model.name}", f"unknown kind {model.kind!r}", known, hint=hint))
+    if isinstance(analysis, Imputed):
+        plain = complete_cases(model)
+        return with_imputations(analysis, lambda table, own: fit(table, plain, design=own), design=design).fit
+    if model.imputed:
+        hint = "fit(impute_analysis(analysis, survey), model), or fit(analysis, complete_cases(model))"
+        found = "imputed = true over a table with gaps"
+        raise DesignError(Fault(f"model {model.name}", found, "imputed sets", hint=hint))
     found = ESTIMATORS[model.kind](analysis, model, design or design_from_columns(analysis))
     return _with_hypothesis(found, model)
+
+
+def complete_cases(model: Model) -> Model:
+    """A declared model as one of the interviews that have every variable, whether it is imputed or not.
+
+    Examples
+    --------
+    >>> complete_cases(Model(name="a", kind="linear", formula="y ~ x", imputed=True)).imputed
+    False
+    """
+    return replace(model, imputed=False)
 
 
 def fit_models(analysis: pd.DataFrame, survey: Survey, *, design: Design | None = None) -> pd.DataFrame:
@@ -80,6 +103,7 @@ def fit_models(analysis: pd.DataFrame, survey: Survey, *, design: Design | None 
     -------
     DataFrame, one row per term of every model
         ``p_adjusted`` (Benjamini-Hochberg) stands in the row of each hypothesis' term; the family is all of them.
+        Models with ``imputed = true`` are fitted over imputed sets (one imputation for all of them) and pooled.
 
     Raises
     ------
@@ -98,11 +122,12 @@ def fit_models(analysis: pd.DataFrame, survey: Survey, *, design: Design | None 
     fits, faults = [], []
     try:
         design = sample_design(analysis, survey) if design is None and survey.models else design
+        imputed = impute_analysis(analysis, survey, design=design)
     except SurveyError as error:
         raise DesignError(in_definition(error.faults)) from error
     for model in survey.models.values():
         try:
-            fits.append(fit(analysis, model, design=design))
+            fits.append(fit(imputed if model.imputed and imputed else analysis, model, design=design))
         except SurveyError as error:
             faults += in_definition(error.faults)
     fail_if(faults, DesignError)

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from kzsurvey.modelling.declared.claims import model_variables
-from kzsurvey.modelling.declared.models import domain, fit
+from kzsurvey.modelling.declared.models import complete_cases, domain, fit
 from kzsurvey.modelling.planning.power import power, sample_shape
 from kzsurvey.modelling.sampling.design import Design
 from kzsurvey.survey.record import Survey
@@ -43,7 +43,7 @@ def declared_plans(analysis: pd.DataFrame, survey: Survey, *, design: Design) ->
 def _planned(analysis: pd.DataFrame, survey: Survey, entry: dict, design: Design) -> pd.DataFrame:
     """One plan."""
     model = survey.models[entry["model"]]
-    variables = model_variables([fit(analysis, model, design=design)])
+    variables = model_variables([fit(analysis, complete_cases(model), design=design)])
     numbers = [name for name in variables if pd.api.types.is_numeric_dtype(analysis[name])]
     shape = sample_shape(numbers, analysis, design=design, where=domain(analysis, model))
     said = {name: value for name, value in entry.items() if name not in _OWN}

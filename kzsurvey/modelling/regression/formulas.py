@@ -157,6 +157,17 @@ def variables_of(spec: ModelSpec) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def formula_variables(formula: str, *, name: str = "") -> list[str]:
+    """Variables that a formula names, both sides, sorted.
+
+    Examples
+    --------
+    >>> formula_variables("load ~ center(pay) + C(level)")
+    ['level', 'load', 'pay']
+    """
+    return sorted(_parsed(formula, name)[2])
+
+
 def categorical_variables(spec: ModelSpec) -> set[str]:
     """Variables that a fitted formula codes as categories.
 
