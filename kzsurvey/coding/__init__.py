@@ -5,6 +5,9 @@ Rules are the first of three sources. Human codings and the suggestions of a mod
 """
 
 from kzsurvey.coding.codings.actions import Actions, Entry, entry, fingerprint, read_actions
+from kzsurvey.coding.codings.deciding import disagreements, final_codes, human_codes, human_shares
+from kzsurvey.coding.codings.mentioned import with_people
+from kzsurvey.coding.codings.merging import merge_codings
 from kzsurvey.coding.codings.replaying import State, replay
 from kzsurvey.coding.codings.standing import Codings, read_codings, stand
 from kzsurvey.coding.codings.writing import record
@@ -34,14 +37,20 @@ __all__ = [
     "compile_rules",
     "confusion",
     "confusion_matrix",
+    "disagreements",
     "entry",
     "example_faults",
+    "final_codes",
     "fingerprint",
     "fold",
+    "human_codes",
+    "human_shares",
+    "merge_codings",
     "read_actions",
     "read_codings",
     "record",
     "replay",
     "stand",
     "unitising_alpha",
+    "with_people",
 ]
