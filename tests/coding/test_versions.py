@@ -60,9 +60,8 @@ def test_the_first_codebook_follows_from_the_steps(desk, steps, codes, before):
 )
 def test_steps_that_do_not_lead_to_the_codebook_are_faults_of_their_rows(desk, steps, codes, told):
     folder = desk.survey.folder
-    (folder / "codebook_steps.csv").write_text(
-        "version,step,code,into,parent,scheme\n" + "\n".join(steps) + "\n", "utf-8"
-    )
+    lines = ["version,step,code,into,parent,scheme", *steps]
+    (folder / "codebook_steps.csv").write_text("\n".join(lines), "utf-8")
     found = [str(fault) for fault in definition_faults(folder)]
     assert len(found) == 1
     assert told in found[0]
