@@ -38,9 +38,9 @@ def analysis():
 
 def hand_coded(analysis, drawn):
     """People agree with the rules, but for every eighth interview."""
-    human = analysis.loc[drawn.index, CODES].copy()
-    human.iloc[::8] = 1 - human.iloc[::8]
-    return human
+    human = analysis.loc[drawn.index, CODES]
+    differing = pd.Series(np.arange(len(human)) % 8 == 0, index=human.index)
+    return human.mask(differing, 1 - human)
 
 
 def test_a_sample_is_kept_with_all_that_its_chances_rest_on(analysis, survey):
@@ -117,13 +117,10 @@ def test_a_scheme_put_to_some_interviews_is_a_domain(analysis, survey):
     assert found.loc["code_T2", "n"] == north.sum()
     assert found.loc["code_T2", "n_coded"] == (human["code_T2"].notna()).sum()
     sizes = read_coding_sample(split).loc[north[north].index, "stratum"].value_counts()
-    inside = drawn[drawn.index.isin(sizes.index) | north.reindex(drawn.index)]
+    inside = drawn[north[drawn.index].to_numpy()]
     inside = inside.assign(stratum_size=inside["stratum"].map(sizes))
-    alone = m.prevalence(
-        asked_half[["code_T2"]].astype("Float64"),
-        human.loc[inside.index, ["code_T2"]].astype("Float64"),
-        probability=inside,
-    )
+    machine, own = (table[["code_T2"]].astype("Float64") for table in (asked_half, human.loc[inside.index]))
+    alone = m.prevalence(machine, own, probability=inside)
     assert found.loc["code_T2", "estimate"] == pytest.approx(alone.table["estimate"].iloc[0])
 
 
