@@ -4,8 +4,8 @@ python benchmarks/codings_shares.py [--surveys 20] [--sample 100] [--to benchmar
 
 The shipped survey is simulated anew for each seed, as field teams would deliver it. Rules code all interviews; a sample
 is drawn, coded by hand (the truth, written to the files of a coder action by action) and read back; ``kz.prevalence``
-gives shares of the interviews with their intervals. Shown by the size of the true share: how many intervals hold it, how wide
-they are beside those of the human codes alone, and how far the rules alone are off.
+gives shares of the interviews with their intervals. Shown by the size of the true share: how many intervals hold it, how
+wide they are beside those of the human codes alone, and how far the rules alone are off.
 """
 
 import argparse
@@ -54,9 +54,8 @@ def one_survey(seed: int, size: int) -> pd.DataFrame:
         code_by_hand(survey, interviews, true, drawn.index)
         human = human_codes(kz.read_codings(survey, interviews), interviews, survey)
         everybody = all_coded(interviews, true, survey, analysis)
-        tables = {
-            method: kz.prevalence(analysis, human, survey, method=method, finite=True) for method in ("auto", "human")
-        }
+        ours = kz.prevalence(analysis, human, survey, finite=True)
+        alone = kz.prevalence(analysis, human, survey, method="human", finite=True)
     truth = everybody.mean()
     both = ours.assign(human_width=width(alone), seed=seed)
     rules = analysis[everybody.columns].astype("Float64").mean()
