@@ -4,8 +4,8 @@ python benchmarks/codings_shares.py [--surveys 20] [--sample 100] [--to benchmar
 
 The shipped survey is simulated anew for each seed, as field teams would deliver it. Rules code all interviews; a sample
 is drawn, coded by hand (the truth, written to the files of a coder action by action) and read back; ``kz.prevalence``
-gives shares of the interviews with their intervals. Shown by the size of the true share: how many intervals hold it, how
-wide they are beside those of the human codes alone, and how far the rules alone are off.
+gives shares of the interviews with their intervals. Shown by the size of the true share: how many intervals hold it,
+how wide they are beside those of the human codes alone, and how far the rules alone are off.
 """
 
 import argparse
