@@ -3,10 +3,10 @@
 python benchmarks/codings_kills.py [--kills 1000] [--to benchmarks/codings_kills.csv]
 
 A child process codes through ``record`` and tells each action as soon as it is acknowledged. Half of the children are
-killed from outside (SIGKILL) at a random moment; the others are stopped by the kernel in the middle of a write, after
-a random number of its bytes (RLIMIT_FSIZE), which leaves half a line. After each kill every action that was told must
-be there as it was told, what stood before must stand to the byte, the replay must give the same bytes whatever the
-order of rows (and, after each hundred, in another process), and coding goes on.
+killed from outside (SIGKILL), at a random moment once they are coding; the others are stopped by the kernel in the middle
+of a write, after a random number of its bytes (RLIMIT_FSIZE), which leaves half a line. After each kill every action that
+was told must be there as it was told, what stood before must stand to the byte, the replay must give the same bytes
+whatever the order of rows (and, after each hundred, in another process), and coding goes on.
 """
 
 import argparse
@@ -30,7 +30,7 @@ MARKET = Path(__file__).parents[1] / "tests" / "surveys" / "data" / "raw" / "mar
 TEXTS = {f"M{number:02}": f"摊位费年年涨，客人也少，第{number}个“摊位”\n换行" for number in range(1, 21)}
 OUTSIDE, INSIDE = "SIGKILL at a random moment", "stopped inside a write"
 ALL_TO_CODE = 60  # actions a child does when nobody stops it
-LONGEST = 0.25  # seconds until a child is killed
+LONGEST = 0.1  # seconds from its first action until a child is killed
 
 
 def main() -> None:
@@ -141,11 +141,12 @@ def in_child(
         work(writing)
         os._exit(0)
     os.close(writing)
-    if kill_after is not None:
-        time.sleep(kill_after)
-        os.kill(child, signal.SIGKILL)
     with open(reading, "rb") as said:
-        told = said.read()
+        told = said.read(1)
+        if kill_after is not None:
+            time.sleep(kill_after)
+            os.kill(child, signal.SIGKILL)
+        told += said.read()
     return told, os.waitpid(child, 0)[1]
 
 
