@@ -144,6 +144,12 @@ def test_a_code_that_is_added_has_not_been_looked_for_before(desk):
     assert later.read().queue.empty
 
 
+def test_a_code_added_and_renamed_in_one_version_is_looked_for_under_its_last_name(desk):
+    desk.do("ann", "nothing", "M02")
+    later = desk.with_steps(["2,add,T3,,,", "2,rename,T3,T4,,"], [*T, ("T4", "")])
+    assert later.read().queue[["code", "reason"]].to_numpy().tolist() == [["T4", "new"]]
+
+
 def test_a_moved_code_counts_with_its_new_parent_and_then_with_its_old_one(desk):
     desk.do("ann", "add", "M01", code="T1.1")
     later = desk.with_steps(["2,move,T1.1,T2,T1,"], [("T1", ""), ("T1.1", "T2"), ("T2", "")])
