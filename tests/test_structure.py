@@ -31,7 +31,7 @@ FOLDERS = {
         *("sampling", "regression", "describing", "scales", "effects"),
         *("coded", "missing", "paths", "robustness", "planning", "declared"),
     ),
-    "coding": ("rules", "intercoder"),
+    "coding": ("rules", "intercoder", "versions", "codings"),
 }
 
 
