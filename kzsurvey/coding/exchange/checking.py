@@ -186,7 +186,7 @@ def _plain_faults(project: Project) -> Iterator[_Found]:
             )
     for table, column in ((t, c) for t in COLUMNS if t != "not_taken" for c in ("time", "changed") if c in COLUMNS[t]):
         written = getattr(project, table)[column]
-        for number in (~(written == "") & ~written.map(is_moment)).to_numpy(dtype=bool).nonzero()[0]:
+        for number in [place for place, text in enumerate(written.tolist()) if text and not is_moment(text)]:
             yield table, number, column, f"time {written.iloc[number]!r}", "a time such as 2019-06-04T06:11:56Z", ""
     yield from _character_faults(project)
 

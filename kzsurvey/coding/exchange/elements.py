@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from kzsurvey.coding.exchange.checking import COLOR
 from kzsurvey.coding.exchange.parsing import Element
@@ -65,7 +66,8 @@ def project_rows(root: Element) -> Iterator[Row]:
         elif part.name == "NoteRef":
             yield from _note_ref(part, "")
         elif part.name != "Description":
-            for one in part.children or [part]:
+            # an empty container is none that the standard allows, and loses nothing
+            for one in part.children if part.name in ("Sets", "Graphs") else [part]:
                 yield from _not_taken(one)
 
 
@@ -165,7 +167,7 @@ def _transcript_passages(one: Element) -> Iterator[Row]:
         if all(end.isdecimal() for end in ends):
             others = {key: value for key, value in child.attributes.items() if not key.endswith("SyncPoint")}
             placed = {**others, "startPosition": ends[0], "endPosition": ends[1]}
-            yield from _passage(child._replace(attributes=placed), _guid(one))
+            yield from _passage(replace(child, attributes=placed), _guid(one))
         else:
             yield from _not_taken(child, "a passage in time that names no place in the text")
 

@@ -1,6 +1,7 @@
 """XML from outside as a tree of elements with their lines; entities of any kind are refused before they unfold."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 from xml.parsers import expat
 
@@ -10,7 +11,8 @@ DEEPEST = 200
 _UNKNOWN_ENCODING = 18  # of expat's codes
 
 
-class Element(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Element:
     """One element: its name without the namespace, where it stands, what it holds.
 
     ``words`` are its text in pieces, as far as it stands directly inside it.

@@ -10,7 +10,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from kzsurvey.coding.exchange.records import Positions
+from kzsurvey.coding.exchange.records import STANDARD, Positions
 
 UNITS = ("code points", "utf-16", "utf-8")
 LINES = ("as stored", "one")
@@ -131,7 +131,7 @@ def judge(evidence: pd.DataFrame, origin: str) -> Positions:
     The words that passages are named after speak first, then passages outside their text. Word borders speak last, and
     only where one reading has a clear lead: people also code parts of words.
     """
-    usual = next((habit for word, habit in HABITS.items() if word in origin.lower()), Positions())
+    usual = next((habit for word, habit in HABITS.items() if word in origin.lower()), STANDARD)
     ways = {Positions(row.unit, row.lines, row.end): row for row in evidence.itertuples()}
     most = max(row.named for row in ways.values())
     ways = {way: row for way, row in ways.items() if row.named == most}
@@ -139,7 +139,7 @@ def judge(evidence: pd.DataFrame, origin: str) -> Positions:
     ways = {way: row for way, row in ways.items() if row.outside == fewest}
     best = max(ways.values(), key=lambda row: row.at_words)
     enough = best.at_words - max(LEAD[0], LEAD[1] * best.passages)
-    in_order = [way for way in (usual, Positions(), *ways) if way in ways]
+    in_order = [way for way in (usual, STANDARD, *ways) if way in ways]
     return next((way for way in in_order if ways[way].at_words > enough), in_order[0])
 
 

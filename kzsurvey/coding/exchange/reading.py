@@ -15,11 +15,11 @@ from kzsurvey.coding.exchange.completing import Texts, with_links, with_numbers,
 from kzsurvey.coding.exchange.elements import Row, codebook_rows, project_rows, text_of
 from kzsurvey.coding.exchange.parsing import Document, parse
 from kzsurvey.coding.exchange.positions import ENDS, LINES, UNITS, judge, to_code_points, weigh
-from kzsurvey.coding.exchange.records import COLUMNS, Positions, Project, project_of
+from kzsurvey.coding.exchange.records import COLUMNS, STANDARD, Positions, Project, project_of
 from kzsurvey.errors import CodingError, Fault, fail_if
 
 _NAMESPACE = re.compile(r"urn:QDA-XML:(codebook|project):\d+[.:]\d+")
-_SIGNED = re.compile(r"^(kzsurvey .*?)(?: \[(.+), line ends (.+), end (.+)\])?$")
+_SIGNED = re.compile(r"kzsurvey(?: \[(.+), line ends (.+), end (.+)\])?")
 
 
 def read_qdc(path: str | Path) -> Project:
@@ -87,14 +87,11 @@ def read_qdpx(path: str | Path, *, positions: Positions | None = None, missing_t
     _fail_unless_known(positions)
     _fail_unless_file(path)
     with path.open("rb") as file:
-        zipped = file.read(2) == b"PK"
-    if not zipped:
-        if (
-            path.suffix.lower() == ".qdpx"
-            and path.stat().st_size
-            and not _bounded(path, 1).strip().startswith((b"<", b"\xef"))
-        ):
-            raise CodingError(Fault(path.name, "a file that is no zip file", "a .qdpx as a program exports it, whole"))
+        begins = file.read(3)
+    if begins[:2] != b"PK":
+        if path.suffix.lower() == ".qdpx" and not begins.startswith((b"<", codecs.BOM_UTF8)):
+            found = "a file that is no zip file"
+            raise CodingError(Fault(path.name, found, "a .qdpx as a program exports it, whole"))
         content, texts = _bounded(path), _beside(path.parent)
         return _read_project(parse(content, path.name), path.name, texts, positions, missing_texts)
     with open_archive(path) as archive:
@@ -113,8 +110,8 @@ def _read_project(
     rows, without_place = with_numbers(rows, file)
     about = {key: root.attributes.get(key, "") for key in ("name", "origin")}
     project, lines = _project(rows, **about, description=text_of(root, "Description"))
-    project = _with_positions(project, positions)
-    fail_if([*without_text, *without_place, *project_faults(project, file, lines)], CodingError)
+    project, misplaced = _with_positions(project, positions, file, lines["passages"])
+    fail_if([*without_text, *without_place, *misplaced, *project_faults(project, file, lines)], CodingError)
     return project
 
 
@@ -131,29 +128,35 @@ def _by_table(rows: Iterable[Row]) -> dict[str, list[dict]]:
     return found
 
 
-def _with_positions(project: Project, positions: Positions | None) -> Project:
+def _with_positions(
+    project: Project, positions: Positions | None, file: str, lines: pd.Series
+) -> tuple[Project, list[Fault]]:
     """Places as code points, in the way of counting that was asked for, that the file says, or that fits it best."""
     passages, texts = project.passages, project.sources["text"]
     texts = texts[~texts.index.duplicated()].dropna()
-    seen = passages["source"].isin(texts.index).to_numpy()
-    signed = _SIGNED.match(project.origin)
+    seen = np.flatnonzero(passages["source"].isin(texts.index))
     evidence = pd.DataFrame()
+    signed = _SIGNED.fullmatch(project.origin)
     if positions is None and signed:
-        positions = Positions(*signed.groups()[1:]) if signed[2] else Positions()
-        project = replace(project, origin=signed[1])
-    elif positions is None and seen.any():
-        of_passages = texts.reindex(passages.loc[seen, "source"])
-        evidence = weigh(of_passages.tolist(), passages[seen])
+        positions = Positions(*signed.groups()) if signed[1] else STANDARD
+    elif positions is None and len(seen):
+        evidence = weigh(texts.reindex(passages["source"].iloc[seen]).tolist(), passages.iloc[seen])
         positions = judge(evidence, project.origin)
-    positions = positions or Positions()
+    positions = positions or STANDARD
     start, end = passages["start"].to_numpy(copy=True), passages["end"].to_numpy(copy=True)
-    for source, rows in passages[seen].reset_index().groupby("source", sort=False).groups.items():
-        places = np.flatnonzero(seen)[rows.to_numpy()]
+    faults = []
+    for source, rows in passages.iloc[seen].groupby("source", sort=False).indices.items():
+        places = seen[rows]
         first, last = to_code_points(texts[source], start[places], end[places], positions)
-        # what has no place in the text stays as it is written, and is at fault
-        found = (first >= 0) & (last >= 0)
-        start[places], end[places] = np.where(found, first, start[places]), np.where(found, last, end[places])
-    return replace(project, passages=passages.assign(start=start, end=end), positions=positions, evidence=evidence)
+        for place in places[(first < 0) | (last < 0)]:
+            found = f"a passage from {start[place]} to {end[place]} ({positions})"
+            allowed = f"places in its text of {len(texts[source])} characters"
+            faults.append(Fault(file, found, allowed, row=int(lines.iloc[place]), column="end"))
+        start[places], end[places] = first, last
+    lost = seen[(start[seen] < 0) | (end[seen] < 0)]
+    start[lost] = end[lost] = 0  # each of them is at fault already
+    placed = passages.assign(start=start, end=end)
+    return replace(project, passages=placed, positions=positions, evidence=evidence), faults
 
 
 def _project_file(archive: Archive) -> tuple[str, bytes]:
@@ -167,16 +170,14 @@ def _project_file(archive: Archive) -> tuple[str, bytes]:
 
 
 def _inside(archive: Archive) -> Texts:
-    """Texts of an archive by the paths that programs write: ``internal://a.txt``, also without the prefix or with the folder."""
+    """Texts of an archive by the paths that programs write: ``internal://a.txt``, also with a folder or no prefix."""
 
     def text(path: str) -> str | Fault | None:
         if not path or path.lower().startswith(("absolute:", "relative:", "file:", "http:", "https:")):
             return None
         name = re.sub(r"^internal:/*", "", path, flags=re.IGNORECASE).replace("\\", "/").lower()
         if leaves(name):
-            return Fault(
-                f"{archive.file}/project.qde", f"the path {path}, which leaves the zip file", "internal://<name>"
-            )
+            return Fault(archive.file, f"the path {path}, which leaves the zip file", "internal://<name>")
         entry = archive.entries.get(f"sources/{name}") or archive.entries.get(name)
         return None if entry is None else _decoded(read_entry(archive, entry), f"{archive.file}/{entry.filename}")
 
@@ -211,7 +212,7 @@ def _decoded(content: bytes, file: str) -> str | Fault:
 def _bounded(path: Path, most: int = MOST_PROJECT_BYTES) -> bytes:
     with path.open("rb") as file:
         content = file.read(most + 1)
-    if len(content) > most and most > 1:
+    if len(content) > most:
         raise CodingError(Fault(path.name, f"more than {most:,} bytes", f"at most {most:,} bytes"))
     return content
 

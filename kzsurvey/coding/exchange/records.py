@@ -89,7 +89,7 @@ class Project:
     not_taken : DataFrame, one row per thing that has no place above
         ``element``, ``guid``, ``name``, ``row`` (line of the project file), ``reason``.
     positions : Positions
-        How the file that was read counts, or how a file is to be counted by its reader.
+        How the file that was read counts; places in the tables are code points in any case.
     evidence : DataFrame, one row per way of counting that was considered
         See :func:`kzsurvey.coding.exchange.positions.weigh`; empty where nothing was to be found out.
     """

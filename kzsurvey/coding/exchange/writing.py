@@ -11,10 +11,11 @@ import pandas as pd
 from kzsurvey.coding.exchange.archive import write_archive
 from kzsurvey.coding.exchange.checking import project_faults
 from kzsurvey.coding.exchange.positions import places
-from kzsurvey.coding.exchange.records import Positions, Project
+from kzsurvey.coding.exchange.records import STANDARD, Positions, Project
 from kzsurvey.errors import CodingError, Fault, fail_if
 from kzsurvey.files import whole_file
 
+ORIGIN = "kzsurvey"
 CODEBOOK = "urn:QDA-XML:codebook:1.0"
 PROJECT = "urn:QDA-XML:project:1.0"
 _HOME = "http://schema.qdasoftware.org/versions"
@@ -61,22 +62,23 @@ def write_qdc(project: Project, path: str | Path) -> Path:
     if project.codes.empty:
         faults.append(Fault(str(path), "no codes", "at least one code"))
     fail_if(faults, CodingError)
-    lines = [*_root("CodeBook", CODEBOOK, f"{_HOME}/Codebook/v1.0/Codebook.xsd", origin=project.origin)]
+    lines = [*_root("CodeBook", CODEBOOK, f"{_HOME}/Codebook/v1.0/Codebook.xsd", {}, {"origin": ORIGIN})]
     lines += [" <Codes>", *_codes(project.codes, {}, "  "), " </Codes>", "</CodeBook>", ""]
     with whole_file(path) as beside:
         beside.write_text("\n".join(lines), encoding="utf-8", newline="\n")
     return Path(path)
 
 
-def write_qdpx(project: Project, path: str | Path) -> Path:
+def write_qdpx(project: Project, path: str | Path, *, positions: Positions = STANDARD) -> Path:
     """Write a project as a REFI-QDA project.
 
     Parameters
     ----------
     project : Project
-        Its ``positions`` say how to count: in code points, which is the standard, or in UTF-16 units for NVivo.
     path : path
         Usually ends in ``.qdpx``.
+    positions : Positions
+        How to count places in texts: in code points, which is the standard, or ``Positions("utf-16")`` for NVivo.
 
     Returns
     -------
@@ -102,20 +104,20 @@ def write_qdpx(project: Project, path: str | Path) -> Path:
     for guid, source in project.sources.iterrows():
         if pd.isna(source["text"]):
             faults.append(Fault(str(path), f"source {source['name'] or guid} without its text", "a text"))
-    if project.positions.end != "exclusive":
-        faults.append(Fault(str(path), f"positions {project.positions}", "an end that is one past the last character"))
+    if positions.end != "exclusive":
+        faults.append(Fault(str(path), f"positions {positions}", "an end that is one past the last character"))
     fail_if(faults, CodingError)
-    contents = {"project.qde": "\n".join([*project_lines(project), ""]).encode()}
+    contents = {"project.qde": "\n".join([*project_lines(project, positions), ""]).encode()}
     for guid, text in project.sources["text"].items():
         # a reader takes one mark off the front: a text that begins with one keeps it
         contents[f"sources/{guid}.txt"] = (("\ufeff" if text.startswith("\ufeff") else "") + text).encode()
     return write_archive(path, contents)
 
 
-def project_lines(project: Project) -> Iterator[str]:
+def project_lines(project: Project, positions: Positions = STANDARD) -> Iterator[str]:
     """The lines of ``project.qde``."""
     schema = f"{_HOME}/Project/v1.0/Project.xsd"
-    yield from _root("Project", PROJECT, schema, name=project.name, origin=_signed(project))
+    yield from _root("Project", PROJECT, schema, {"name": project.name}, {"origin": _signed(positions)})
     notes = project.note_refs.groupby("owner", sort=False)["note"].apply(list).to_dict()
     yield from _section(
         "Users", (_tag("  ", "User", guid=one.Index, name=one.name, id=one.id) for one in _rows(project.users))
@@ -125,23 +127,22 @@ def project_lines(project: Project) -> Iterator[str]:
     yield from _section("Variables", _variables(project.variables))
     values = _values(project)
     yield from _section("Cases", _cases(project, values))
-    yield from _section("Sources", _sources(project, notes, values))
+    yield from _section("Sources", _sources(project, positions, notes, values))
     yield from _section("Notes", _notes(project.notes))
     yield from _described(" ", project.description)
     yield from _note_refs(" ", notes.get("", ()))
     yield "</Project>"
 
 
-def _signed(project: Project) -> str:
+def _signed(positions: Positions) -> str:
     """The program, and how it counted where that is not the standard: so a file of ours is read as it was written."""
-    return project.origin if project.positions == Positions() else f"{project.origin} [{project.positions}]"
+    return ORIGIN if positions == STANDARD else f"{ORIGIN} [{positions}]"
 
 
-def _root(name: str, namespace: str, schema: str, **attributes: str) -> Iterator[str]:
+def _root(element: str, namespace: str, schema: str, must: dict[str, str], may: dict[str, str]) -> Iterator[str]:
     yield '<?xml version="1.0" encoding="utf-8"?>'
     xsi = {"xmlns": namespace, "xmlns:xsi": "http://www.w3.org/2001/XMLSchema-instance"}
-    must = {"name": attributes.pop("name")} if "name" in attributes else {}
-    yield _opening("", name, {**xsi, "xsi:schemaLocation": f"{namespace} {schema}", **must}, attributes) + ">"
+    yield _opening("", element, {**xsi, "xsi:schemaLocation": f"{namespace} {schema}", **must}, may) + ">"
 
 
 def _section(name: str, lines: Iterable[str]) -> Iterator[str]:
@@ -209,11 +210,13 @@ def _cases(project: Project, values: Callable[[str], Iterator[str]]) -> Iterator
         yield from _element("  ", "Case", {"guid": one.Index}, {"name": one.name}, inside)
 
 
-def _sources(project: Project, notes: dict[str, list[str]], values: Callable[[str], Iterator[str]]) -> Iterator[str]:
+def _sources(
+    project: Project, positions: Positions, notes: dict[str, list[str]], values: Callable[[str], Iterator[str]]
+) -> Iterator[str]:
     passages = _grouped(project.passages, "source")
     codings = _grouped(project.codings, "target")
     for one in _rows(project.sources):
-        known = places(one.text, project.positions)
+        known = places(one.text, positions)
         inside = list(_described("   ", one.description))
         for passage in passages.get(one.Index, ()):
             inside += _passage(passage, known, codings.get(passage.Index, ()), notes)
