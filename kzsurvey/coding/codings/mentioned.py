@@ -99,7 +99,5 @@ def _stands(mentions: pd.DataFrame, codings: Codings) -> np.ndarray:
     by = dict(zip(zip(final["interview"], final["question"], strict=True), final["by"], strict=True))
     decided = [by.get(key, "") for key in zip(mentions["interview"], mentions["question"], strict=True)]
     person = (mentions["source"] == "person").to_numpy()
-    mine = [
-        coder == names or coder in names.split("+") for coder, names in zip(mentions["coder"], decided, strict=True)
-    ]
+    mine = [coder in names.split("+") for coder, names in zip(mentions["coder"], decided, strict=True)]
     return np.where(person, mine, np.array(decided, dtype=object) == "")

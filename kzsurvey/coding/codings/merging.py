@@ -54,10 +54,8 @@ def merge_codings(folders: Iterable[str | Path], into: str | Path) -> pd.DataFra
     """
     into = Path(into)
     sources = [*map(Path, folders), into]
-    missing = [
-        Fault(str(folder), "no such folder", "a folder of codings") for folder in sources[:-1] if not folder.is_dir()
-    ]
-    fail_if(missing, CodingError)
+    absent = [folder for folder in sources[:-1] if not folder.is_dir()]
+    fail_if((Fault(str(folder), "no such folder", "a folder of codings") for folder in absent), CodingError)
     into.mkdir(parents=True, exist_ok=True)
     names = sorted({path.stem for folder in sources for path in folder.glob("*.csv") if path.name[0] != "."})
     fail_if(name_faults(names), CodingError)
