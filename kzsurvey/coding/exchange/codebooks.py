@@ -77,7 +77,8 @@ def codes_of(survey: "Survey", language: str, *, nothing: bool = False) -> tuple
             name = f"{code} {cells[f'name_{language}']}".strip()
             described = _described(code, cells, survey.languages)
             rows.append(_row(guid(survey, "code", code), name, guid(survey, *above), True, described))
-            left += [_rule_left(survey, code, column) for column in RULES if cells[column]]
+            rules = [column for column in RULES if cells[column]]
+            left += [_rules_left(survey, code, rules)] if rules else []
     if nothing:
         rows.append(_row(guid(survey, NOTHING), "no code applies", "", True, {NOTHING: "yes"}))
     return rows, left
@@ -217,8 +218,8 @@ def _row(guid: str, name: str, parent: str, codable: bool, cells: Mapping[str, s
     return {"guid": guid, "name": name, "parent": parent, "codable": codable, "description": describe(cells)}
 
 
-def _rule_left(survey: "Survey", code: str, column: str) -> dict[str, object]:
-    reason = f"the {column} of the rules of {code}: other programs have no rules"
+def _rules_left(survey: "Survey", code: str, rules: list[str]) -> dict[str, object]:
+    reason = f"the rules of {code} ({', '.join(rules)}): other programs have none"
     return {"element": "Code", "guid": guid(survey, "code", code), "name": code, "reason": reason}
 
 

@@ -9,12 +9,11 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from kzsurvey.coding.exchange.codebooks import Coded, codebook_of
+from kzsurvey.coding.exchange.codebooks import SCHEME, Coded, codebook_of
 from kzsurvey.coding.exchange.records import Project
 
 QUESTION = "text"
 TYPES = {"Integer": "integer", "Float": "decimal", "Date": "date"}
-_HEADER = ("type", "name", "label", "level", "sensitivity")
 
 
 class Draft(NamedTuple):
@@ -53,13 +52,12 @@ def draft_survey(project: Project, name: str) -> Draft:
     the survey to say.
     """
     coded = codebook_of(project)
-    word = next(iter(coded.languages.values()))
     variables = _variable_names(project)
     rows, sources = _delivered(project, variables)
     files = {
         "survey.toml": _survey_toml(name, project, coded),
-        "questions.csv": _questions(project, variables, word),
-        "codes.csv": _codes(coded),
+        "questions.csv": _questions(project, variables, coded),
+        **({"codes.csv": _codes(coded)} if len(coded.codes) else {}),
         "README.md": _readme(name, project),
     }
     header = ["interview_id", "case_id", "source_name", "case_name", QUESTION, *variables.values()]
@@ -107,8 +105,8 @@ def _variable_names(project: Project) -> dict[str, str]:
     return names
 
 
-def _questions(project: Project, variables: Mapping[str, str], word: str) -> str:
-    header = [column if column != "label" else f"label::{word}" for column in _HEADER]
+def _questions(project: Project, variables: Mapping[str, str], coded: Coded) -> str:
+    labels = [f"label::{word}" for word in coded.languages.values()]
     rows = [
         ("text", "interview_id", "T1, T2 ...", "nominal", "none"),
         ("text", "case_id", "C1, C2 ...", "nominal", "none"),
@@ -117,7 +115,8 @@ def _questions(project: Project, variables: Mapping[str, str], word: str) -> str
     for one in project.variables.itertuples():
         kind = TYPES.get(one.type, "text")
         rows.append((kind, variables[one.Index], one.name, "nominal" if kind == "text" else "", "quasi"))
-    return _csv(header, rows)
+    labelled = ((kind, name, *[label] * len(labels), *others) for kind, name, label, *others in rows)
+    return _csv(["type", "name", *labels, "level", "sensitivity"], labelled)
 
 
 def _codes(coded: Coded) -> str:
@@ -132,7 +131,7 @@ def _codes(coded: Coded) -> str:
 def _survey_toml(name: str, project: Project, coded: Coded) -> str:
     schemes = [
         line
-        for scheme, title in coded.schemes.items()
+        for scheme, title in (coded.schemes or {SCHEME: SCHEME}).items()
         for line in ("", "[[schemes]]", f"name = {_quoted(scheme)}", f'questions = ["{QUESTION}"]',
                      f"title = {{ {', '.join(f'{key} = {_quoted(title)}' for key in coded.languages)} }}")
     ]  # fmt: skip

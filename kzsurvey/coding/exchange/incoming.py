@@ -11,7 +11,7 @@ from kzsurvey.coding.exchange.codebooks import NOTHING, Coded, codebook_of
 from kzsurvey.coding.exchange.outgoing import ADJUDICATOR, open_answers, source_guid, source_name
 from kzsurvey.coding.exchange.records import Project, frame_of
 from kzsurvey.errors import CodingError, Fault, fail_if
-from kzsurvey.survey.sheets import near
+from kzsurvey.survey.sheets import listed, near
 
 if TYPE_CHECKING:
     from kzsurvey.survey import Survey
@@ -83,14 +83,14 @@ def survey_codings(
     found = _sources(project, survey, answers) if sources is None else sources
     carriers = _carriers(project, found, answers)
     coded = codebook_of(project)
-    faults = [*_source_faults(project, found, carriers), *_code_faults(project, survey, coded)]
+    faults = [*_source_faults(project, found, carriers), *_code_faults(project, survey, coded, found)]
     fail_if(faults, CodingError)
     users = _coders(project, coder)
     rows = [*_coding_rows(project, coded, users), *_memo_rows(project, users)]
     kept, left = _placed(rows, project, found, carriers, answers)
-    kept = _distinct(kept)
+    kept, beside = _distinct(kept)
     table = pd.DataFrame({name: pd.Series([row[name] for row in kept], dtype=kind) for name, kind in COLUMNS.items()})
-    left = [*project.not_taken.to_dict("records"), *left, *_unused_rows(project)]
+    left = [*project.not_taken.to_dict("records"), *left, *beside, *_unused_rows(project)]
     return Incoming(table, frame_of("not_taken", left))
 
 
@@ -149,17 +149,25 @@ def _source_faults(
             yield Fault(file, found_text, "the text that was exported")
 
 
-def _code_faults(project: Project, survey: "Survey", coded: Coded) -> Iterator[Fault]:
-    """Codes that were given and that the codebook does not have."""
-    known = [*survey.codes.index, NOTHING]
-    for one in dict.fromkeys(project.codings["code"]):
+def _code_faults(
+    project: Project, survey: "Survey", coded: Coded, found: Mapping[str, tuple[str, str]]
+) -> Iterator[Fault]:
+    """Codes that were given and that the codebook does not have, or not for that question."""
+    file, known = project.name or "project", [*survey.codes.index, NOTHING]
+    for one, times in project.codings["code"].value_counts(sort=False).items():
         code = coded.by_guid.get(one)
         if code not in known:
-            name, times = project.codes.at[one, "name"], int((project.codings["code"] == one).sum())
-            found = f"code {name!r}, given {times} times"
             allowed = "a code of codes.csv" if code else "a code, not the heading of a scheme"
-            hint = near(code or name, known) or "add it to codes.csv first, or take the codings off it"
-            yield Fault(project.name or "project", found, allowed, hint=hint)
+            hint = near(code or "", known) or "add it to codes.csv, or take its codings off"
+            yield Fault(file, f"code {project.codes.at[one, 'name']!r}, given {times} times", allowed, hint=hint)
+    schemes = survey.codes["scheme"].to_dict()
+    of_passages = project.passages["source"].to_dict()
+    given = zip(project.codings["target"], project.codings["code"], strict=True)
+    pairs = {(found.get(of_passages.get(target, target)), coded.by_guid.get(code)) for target, code in given}
+    for place, code in sorted(pair for pair in pairs if pair[0] and pair[1] in schemes):
+        questions = survey.schemes[schemes[code]].questions
+        if place[1] not in questions:
+            yield Fault(file, f"code {code} on {' '.join(place)}", f"an answer to {listed(questions)}")
 
 
 def _coders(project: Project, coder: str) -> dict[str, tuple[str, str]]:
@@ -266,20 +274,25 @@ def _same_words(words: str, there: str, place: tuple[str, str]) -> tuple[bool, s
     return True, f"kept, but its words in the answer {where} are not quite those it was given to"
 
 
-def _distinct(rows: Iterable[dict]) -> list[dict]:
-    """One code on one passage by one coder is one coding; a further memo on it is a memo."""
+def _distinct(rows: list[dict]) -> tuple[list[dict], list[dict]]:
+    """One code on one passage by one coder is one coding; a further memo on it is a memo; codes are not nothing."""
     seen: dict[tuple, set[str]] = {}
-    distinct = []
+    distinct, left, coded = [], [], {_answer(row) for row in rows if row["action"] == "add"}
     for row in rows:
-        key = tuple(
-            str(row[name]) for name in ("coder", "role", "action", "interview", "question", "start", "end", "code")
-        )
+        if row["action"] == "nothing" and _answer(row) in coded:
+            left.append(_left(row, f"that no code applies to {row['interview']} {row['question']}, beside codes"))
+            continue
+        key = (*_answer(row), *(str(row[name]) for name in ("action", "start", "end", "code")))
         first = key not in seen
         memos = seen.setdefault(key, set())
         if first or (row["memo"] and row["memo"] not in memos):
             distinct.append(row if first else {**row, "action": "memo"})
         memos.add(row["memo"])
-    return distinct
+    return distinct, left
+
+
+def _answer(row: Mapping[str, object]) -> tuple:
+    return row["coder"], row["role"], row["interview"], row["question"]
 
 
 def _unused_rows(project: Project) -> Iterator[dict]:

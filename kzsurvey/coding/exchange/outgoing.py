@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from kzsurvey.coding.codings.actions import read_actions
 from kzsurvey.coding.exchange.codebooks import NOTHING, codes_of, guid
 from kzsurvey.coding.exchange.positions import quoted
 from kzsurvey.coding.exchange.records import Project, project_of
@@ -65,7 +66,7 @@ def survey_project(
     >>> survey = read_survey("tests/surveys/data/raw/market")
     >>> interviews = pd.DataFrame({"troubles": ["rent is high"]}, index=pd.Index(["v1"], name="interview"))
     >>> survey_project(survey, interviews)
-    <Project 'market' of kzsurvey: 4 codes, 1 cases, 1 sources, 1 members, 3 not_taken>
+    <Project 'market' of kzsurvey: 4 codes, 1 cases, 1 sources, 1 members, 2 not_taken>
     """
     language = language or next(iter(survey.languages))
     fail_if(_variable_faults(survey, variables), CodingError)
@@ -96,10 +97,14 @@ def open_answers(survey: "Survey", interviews: pd.DataFrame) -> pd.Series:
     """
     asked = dict.fromkeys(question for scheme in survey.schemes.values() for question in scheme.questions)
     columns = [question for question in asked if question in interviews]
-    given = interviews[columns].astype("str").rename_axis(index="interview").reset_index()
-    answers = given.melt("interview", var_name="question", value_name="text", ignore_index=False)
-    answers = answers.dropna().sort_index(kind="stable").set_index(["interview", "question"])["text"]
-    return answers[answers != ""]
+    given = [
+        (str(interview), question, str(text))
+        for interview, texts in zip(interviews.index, interviews[columns].itertuples(index=False), strict=True)
+        for question, text in zip(columns, texts, strict=True)
+        if pd.notna(text) and text != ""
+    ]
+    answers = pd.DataFrame(given, columns=["interview", "question", "text"], dtype="str")
+    return answers.set_index(["interview", "question"])["text"]
 
 
 def source_name(interview: str, question: str) -> str:
@@ -125,30 +130,38 @@ def _text_rows(survey: "Survey", interviews: pd.DataFrame, answers: pd.Series) -
 
 def _coded_rows(survey: "Survey", answers: pd.Series, codings: "Codings") -> Rows:
     """Users, passages, codings and memos."""
-    spans, here = codings.spans, answers.index
-    lost = (spans["place"] == "lost") | ~_pairs(spans).isin(here)
-    left = [
-        _left(
-            "Coding",
-            f"code {one.code} of {_user(one)} on {one.interview} {one.question}, whose place is lost: {one.quote}",
-        )
-        for one in spans[lost].itertuples()
-    ]
+    here, known = answers.index, survey.codes.index
+    spans = codings.spans[_pairs(codings.spans).isin(here)]
+    lost = (spans["place"] == "lost") | ~spans["code"].isin(known)
+    decided = codings.answers[codings.answers["nothing"] & _pairs(codings.answers).isin(here)]
+    memos = codings.memos[_pairs(codings.memos).isin(here)]
+    rows: Rows = {"passages": [], "codings": [], "notes": [], "note_refs": [], "not_taken": []}
+    _add(rows, _lost_rows(codings, here, spans[lost]))
     spans = spans[~lost]
     whole = spans["start"].isna()
-    rows: Rows = {"passages": [], "codings": [], "notes": [], "note_refs": []}
     _add(rows, _passage_rows(survey, answers, spans[~whole]))
     _add(rows, _whole_rows(survey, spans[whole]))
-    decided = codings.answers[codings.answers["nothing"]]
-    _add(rows, _nothing_rows(survey, decided[_pairs(decided).isin(here)]))
-    memos = codings.memos[_pairs(codings.memos).isin(here)]
+    _add(rows, _nothing_rows(survey, decided))
     _add(rows, _memo_rows(survey, answers, memos))
     names = sorted({_user(one) for table in (spans, memos, decided) for one in table.itertuples()})
     rows["users"] = [{"guid": guid(survey, "user", name), "name": name} for name in names]
-    accepted, rejected = int((spans["suggestion"] != "").sum()), len(codings.rejected)
-    left += [_left("Coding", f"that {accepted} codings were accepted suggestions")] if accepted else []
-    left += [_left("Coding", f"{rejected} suggestions that were rejected")] if rejected else []
-    return {**rows, "not_taken": left}
+    return rows
+
+
+def _lost_rows(codings: "Codings", here: pd.MultiIndex, lost: pd.DataFrame) -> Iterator[tuple[str, dict]]:
+    """What is known of codings and has no place any more, or only here."""
+    for one in lost.itertuples():
+        reason = f"code {one.code} of {_user(one)} on {one.interview} {one.question}, whose place is lost: {one.quote}"
+        yield "not_taken", _left("Coding", reason)
+    kinds = {"codings": codings.spans, "decisions": codings.answers, "memos": codings.memos}
+    for kind, table in kinds.items():
+        gone = table[~_pairs(table).isin(here)]
+        for (interview, question), times in gone.groupby(["interview", "question"]).size().items():
+            yield "not_taken", _left("Coding", f"{times} {kind} on {interview} {question}, an answer that is not there")
+    if accepted := int((codings.spans["suggestion"] != "").sum()):
+        yield "not_taken", _left("Coding", f"that {accepted} codings were accepted suggestions")
+    if len(codings.rejected):
+        yield "not_taken", _left("Coding", f"{len(codings.rejected)} suggestions that were rejected")
 
 
 def _passage_rows(survey: "Survey", answers: pd.Series, spans: pd.DataFrame) -> Iterator[tuple[str, dict]]:
@@ -195,10 +208,15 @@ def _nothing_rows(survey: "Survey", decided: pd.DataFrame) -> Iterator[tuple[str
 
 
 def _memo_rows(survey: "Survey", answers: pd.Series, memos: pd.DataFrame) -> Iterator[tuple[str, dict]]:
-    """Memos that are not those of a coding: comments on a passage without a code, notes on a whole answer."""
+    """Memos that are not those of a coding: comments on a passage without a code, notes on a whole answer.
+
+    A memo whose place does not hold the words any more that it was written on speaks of the whole answer.
+    """
+    quotes = read_actions(survey).table.set_index(["coder", "number"])["quote"].to_dict()
     for one in memos.itertuples():
         user, speaks = _user(one), f"{one.code}: {one.memo}" if one.code else one.memo
-        if pd.notna(one.start):
+        answer, quote = answers[one.interview, one.question], quotes.get((one.coder, one.number), "")
+        if pd.notna(one.start) and answer[int(one.start) : int(one.end)] == quote:
             place = (one.interview, one.question, int(one.start), int(one.end))
             passage = guid(survey, "comment", *place, user, one.code, one.number)
             yield "passages", {**_passage(survey, answers, place, passage, one), "description": speaks}
@@ -207,6 +225,9 @@ def _memo_rows(survey: "Survey", answers: pd.Series, memos: pd.DataFrame) -> Ite
         stamps = {"user": guid(survey, "user", user), "time": one.time}
         yield "notes", {"guid": note, "name": source_name(one.interview, one.question), "text": speaks, **stamps}
         yield "note_refs", {"owner": source_guid(survey, one.interview, one.question), "note": note}
+        if pd.notna(one.start):
+            place = f"the place of a memo of {user} on {one.interview} {one.question}, which was written on: {quote}"
+            yield "not_taken", _left("Note", place)
 
 
 def _passage(survey: "Survey", answers: pd.Series, place: tuple, passage: str, one: tuple) -> dict:
