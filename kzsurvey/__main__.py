@@ -101,11 +101,12 @@ def export(options: argparse.Namespace) -> None:
 def bring_in(options: argparse.Namespace) -> None:
     """Read a REFI-QDA file of another program: codings into the survey it came from, or a new survey."""
     from kzsurvey.coding.exchange import Positions
-    from kzsurvey.exchange import import_project
+    from kzsurvey.exchange import how_read, import_project
 
     positions = Positions(options.positions) if options.positions else None
     made = import_project(options.file, options.folder, coder=options.coder, positions=positions)
-    print(f"places were read as: {made.project.positions}")
+    if how := how_read(made.project):
+        print(how)
     _say_exchanged(made)
 
 

@@ -132,6 +132,18 @@ def import_project(
     return Exchanged(project, codings, not_taken, [folder / file for file in written if not file.name.startswith(".")])
 
 
+def how_read(project: Project) -> str:
+    """How the places of a project were read, and what spoke for it; nothing where it has no places."""
+    if project.passages.empty:
+        return ""
+    told = f"places were read as: {project.positions}"
+    if project.evidence.empty:
+        return told
+    fits = project.evidence.set_index(["unit", "lines", "end"]).loc[tuple(project.positions)]
+    named = f"{fits['named']} of {fits['passages']} passages are named after their words"
+    return f"{told}; {named}, {fits['at_words']} begin and end at word borders"
+
+
 def _into_survey(project: Project, path: Path, folder: Path, coder: str) -> Exchanged:
     """The codings of a project, added to those of the survey it came from."""
     if path.suffix.lower() == ".qdc":
@@ -159,6 +171,7 @@ def _as_survey(project: Project, folder: Path, coder: str) -> tuple[pd.DataFrame
         interviews, _ = clean(read_answers(survey), survey)
         codings, not_taken = survey_codings(project, survey, interviews, coder=coder, sources=draft.sources)
         _record(codings, survey, interviews)
+    not_taken = pd.concat([not_taken, pd.DataFrame(draft.not_taken, columns=not_taken.columns)], ignore_index=True)
     (folder / NOT_TAKEN).write_text(not_taken_csv(not_taken), encoding="utf-8", newline="")
     return codings, not_taken
 

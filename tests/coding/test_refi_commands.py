@@ -110,8 +110,15 @@ def test_a_passage_over_something_screened_takes_it_in_and_is_listed(packed, tmp
     assert run("import", packed("maxqda", {TEXT: text}, change=change), tmp_path / "tea") == 0
     with open(tmp_path / "tea" / "not_taken.csv", encoding="utf-8", newline="") as file:
         reasons = [row["reason"] for row in csv.DictReader(file)]
-    assert any("words" in reason and "T1 text" in reason for reason in reasons)
+    assert (
+        "kept, but its words in the answer T1 text are not quite those it was given to; the comment on it: 与待遇有关"
+        in reasons
+    )
     assert "13800138000" not in "".join(reasons)
+    survey = read_survey(tmp_path / "tea")
+    memo = read_codings(survey, clean(read_answers(survey), survey)[0]).memos.iloc[0]
+    answer = clean(read_answers(survey), survey)[0].at["T1", "text"]
+    assert answer[memo["start"] : memo["end"]] == "话是[电话]"
 
 
 def test_a_codebook_of_others_becomes_the_codebook_of_a_new_survey(market, tmp_path):

@@ -1,5 +1,7 @@
 """Projects in the forms that NVivo, MAXQDA, ATLAS.ti and QualCoder are documented to write."""
 
+import zipfile
+
 import pandas as pd
 import pytest
 
@@ -91,13 +93,33 @@ def test_the_text_of_a_pdf_is_taken_and_its_coded_areas_and_the_sets_are_listed(
     assert "1 codings on it, its text is taken" in project.not_taken.at[0, "reason"]
 
 
-@pytest.mark.parametrize(
+PROGRAMS = pytest.mark.parametrize(
     ("program", "texts"), [("qualcoder", QUALCODER), ("maxqda", MAXQDA), ("nvivo", NVIVO), ("atlas", ATLAS)]
 )
-def test_what_was_read_of_a_program_is_written_and_read_again_the_same(packed, tmp_path, program, texts, same):
+
+
+def project_xml(path):
+    with zipfile.ZipFile(path) as opened:
+        return opened.read("project.qde")
+
+
+@PROGRAMS
+def test_what_was_read_of_a_program_is_written_and_read_again_the_same(
+    packed, tmp_path, program, texts, same, structure_faults
+):
     project = read_qdpx(packed(program, texts))
-    again = read_qdpx(write_qdpx(project, tmp_path / "again.qdpx"))
-    same(project, again)
+    path = write_qdpx(project, tmp_path / "again.qdpx")
+    same(project, read_qdpx(path))
+    assert structure_faults(project_xml(path)) == []
+
+
+@pytest.mark.shared
+@PROGRAMS
+def test_what_was_read_of_a_program_is_valid_against_the_official_schema_when_written(
+    packed, tmp_path, program, texts, official
+):
+    path = write_qdpx(read_qdpx(packed(program, texts)), tmp_path / "again.qdpx")
+    official("Project").validate(project_xml(path).decode())
 
 
 def test_the_evidence_says_how_each_way_of_counting_fits(packed):
@@ -140,8 +162,6 @@ def test_the_project_file_may_have_another_name(packed):
 
 
 def test_an_unpacked_project_is_read_from_its_folder(tmp_path, packed):
-    import zipfile
-
     with zipfile.ZipFile(packed("maxqda", MAXQDA)) as opened:
         opened.extractall(tmp_path / "unpacked")
     assert words(read_qdpx(tmp_path / "unpacked" / "project.qde"))[1][0] == "留不住人"

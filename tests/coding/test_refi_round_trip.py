@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kzsurvey.coding.exchange import Positions, project_of, read_qdc, read_qdpx, write_qdc, write_qdpx
+from kzsurvey.coding.exchange.carrying import carried, carrier
+from kzsurvey.coding.exchange.codebooks import cells_of, describe
 from kzsurvey.coding.exchange.positions import places, to_code_points
 
 # Chinese, Uyghur in Arabic script, letters beyond the basic plane, marks, space of all kinds, what XML must escape
@@ -144,3 +146,24 @@ UNITS = [("utf-16", "utf-16-le", 2), ("utf-8", "utf-8", 1), ("code points", "utf
 def test_places_are_lengths_in_the_encoding_they_are_named_after(unit, encoding, width, text):
     wanted = [len(text[:place].encode(encoding)) // width for place in range(len(text) + 1)]
     assert places(text, Positions(unit)).tolist() == wanted
+
+
+HEADERS = ["definition::中文", "definition::English", "name::中文", "use_when", "not_when", "example", "code"]
+
+
+@given(cells=st.dictionaries(st.sampled_from(HEADERS), texts.map(str.strip).filter(bool)))
+@settings(deadline=None)
+def test_cells_of_a_codebook_come_back_out_of_a_description(cells):
+    assert cells_of(describe(cells)) == cells
+    # other programs write line ends of two characters
+    if "\r" not in describe(cells):
+        assert cells_of(describe(cells).replace("\n", "\r\n")) == cells
+
+
+@given(first=texts, second=texts, common=st.text(alphabet="abc工资\n", min_size=8, max_size=30), data=st.data())
+@settings(deadline=None)
+def test_a_passage_at_the_end_that_two_versions_share_keeps_its_words(first, second, common, data):
+    start, end = sorted(data.draw(st.tuples(*[st.integers(0, len(common))] * 2)))
+    before, after = f"{first}1{common}", f"{second}2{common}"
+    place = carried(carrier(before, after), len(first) + 1 + start, len(first) + 1 + end)
+    assert start == end or after[slice(*place)] == common[start:end]

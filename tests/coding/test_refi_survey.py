@@ -1,6 +1,7 @@
 """A survey goes out as a project and its codings come back; a project of others becomes a survey."""
 
 import shutil
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -128,6 +129,21 @@ def test_codings_go_out_and_come_back_the_same(survey, interviews, coded, tmp_pa
         ("艾山", "coder", "nothing", "v2", "<NA>", "<NA>", "", ""),
     ])  # fmt: skip
     assert back.not_taken["reason"].tolist() == ["the time of each coding: it becomes that of the import"]
+
+
+def test_a_coded_survey_has_the_structure_of_the_standard(survey, interviews, coded, tmp_path, structure_faults):
+    project = survey_project(survey, interviews, coded, variables=["stall_kind"])
+    with zipfile.ZipFile(write_qdpx(project, tmp_path / "made.qdpx")) as made:
+        assert structure_faults(made.read("project.qde")) == []
+    assert structure_faults(write_qdc(project, tmp_path / "made.qdc").read_bytes()) == []
+
+
+@pytest.mark.shared
+def test_a_coded_survey_is_valid_against_the_official_schemas(survey, interviews, coded, tmp_path, official):
+    project = survey_project(survey, interviews, coded, variables=["stall_kind"])
+    with zipfile.ZipFile(write_qdpx(project, tmp_path / "made.qdpx")) as made:
+        official("Project").validate(made.read("project.qde").decode())
+    official("Codebook").validate(write_qdc(project, tmp_path / "made.qdc").read_text(encoding="utf-8"))
 
 
 def test_the_same_survey_gives_the_same_bytes(survey, interviews, coded, tmp_path):

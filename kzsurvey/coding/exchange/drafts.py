@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 import pandas as pd
@@ -24,10 +24,13 @@ class Draft(NamedTuple):
     files : dict of path inside the folder to its text
     sources : dict of guid of a source to (interview, question)
         Where its text stands as an answer.
+    not_taken : rows of ``not_taken`` of :class:`Project`
+        What the folder has no place for.
     """
 
     files: dict[str, str]
     sources: dict[str, tuple[str, str]]
+    not_taken: list[dict]
 
 
 def draft_survey(project: Project, name: str) -> Draft:
@@ -63,7 +66,7 @@ def draft_survey(project: Project, name: str) -> Draft:
     header = ["interview_id", "case_id", "source_name", "case_name", QUESTION, *variables.values()]
     if rows:
         files["delivered/texts.csv"] = _csv(header, ([row.get(column, "") for column in header] for row in rows))
-    return Draft(files, sources)
+    return Draft(files, sources, list(_left(project)))
 
 
 def not_taken_csv(not_taken: pd.DataFrame) -> str:
@@ -89,6 +92,18 @@ def _delivered(project: Project, variables: Mapping[str, str]) -> tuple[list[dic
         ids = {"interview_id": f"T{number}", "case_id": numbers.get(case, "")}
         rows.append({**ids, **named, **values.get(case, {}), **values.get(one, {})})
     return rows, sources
+
+
+def _left(project: Project) -> Iterator[dict]:
+    """What a project says of itself, of colors, cases and variables."""
+    if project.description:
+        yield {"element": "Project", "reason": f"what is said of the project: {project.description}"}
+    if colored := int((project.codes["color"] != "").sum()):
+        yield {"element": "Code", "reason": f"the colors of {colored} codes"}
+    for element, table in (("Case", project.cases), ("Variable", project.variables)):
+        for one in table[table["description"] != ""].itertuples():
+            reason = f"what is said of it: {one.description}"
+            yield {"element": element, "guid": one.Index, "name": one.name, "reason": reason}
 
 
 def _variable_names(project: Project) -> dict[str, str]:
@@ -169,6 +184,7 @@ Drafted from the project {project.name!r} of {program}: {len(project.sources)} t
 
 - Where the texts come from, who collected them and when:
 - Who may see them, under which licence (`delivered/` holds them as they are; it may be kept out of git):
+- What coders wrote as comments stands in `codings/` as they wrote it: does it name anybody?
 - Sensitivities in `questions.csv` are guesses: look at each.
 """
 

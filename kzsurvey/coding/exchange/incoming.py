@@ -62,7 +62,8 @@ def survey_codings(
         Whose codings they are to be; by default those of the project's users, under their names as far as names of
         coders allow.
     sources : mapping of guid of a source to (interview, question), optional
-        Where the answers are called otherwise than :func:`survey_project` calls them.
+        Where the answers are called otherwise than :func:`survey_project` calls them, and are these texts for sure,
+        whatever was screened in them.
 
     Returns
     -------
@@ -87,7 +88,7 @@ def survey_codings(
     fail_if(faults, CodingError)
     users = _coders(project, coder)
     rows = [*_coding_rows(project, coded, users), *_memo_rows(project, users)]
-    kept, left = _placed(rows, project, found, carriers, answers)
+    kept, left = _placed(rows, project, found, carriers, answers, sure=sources is not None)
     kept, beside = _distinct(kept)
     table = pd.DataFrame({name: pd.Series([row[name] for row in kept], dtype=kind) for name, kind in COLUMNS.items()})
     left = [*project.not_taken.to_dict("records"), *left, *beside, *_unused_rows(project)]
@@ -247,6 +248,8 @@ def _placed(
     found: Mapping[str, tuple[str, str]],
     carriers: Mapping[str, Carrier | None],
     answers: pd.Series,
+    *,
+    sure: bool,
 ) -> tuple[list[dict], list[dict]]:
     """Rows on their answers; what has no place there, as rows of what was not taken."""
     texts = project.sources["text"].to_dict()
@@ -258,18 +261,20 @@ def _placed(
             kept.append(whole)
             continue
         start, end = carried(carriers[source], row["start"], row["end"])
-        told, reason = _same_words(texts[source][row["start"] : row["end"]], answers[place][start:end], place)
+        told, reason = _same_words(
+            texts[source][row["start"] : row["end"]], answers[place][start:end], place, sure=sure
+        )
         left += [_left(row, reason)] if reason else []
         kept += [{**whole, "start": start, "end": end}] if told else []
     return kept, left
 
 
-def _same_words(words: str, there: str, place: tuple[str, str]) -> tuple[bool, str]:
+def _same_words(words: str, there: str, place: tuple[str, str], *, sure: bool) -> tuple[bool, str]:
     """Whether a passage can stand where it was carried to, and what is to be said of it."""
     where = " ".join(place)
     if words == there and words:
         return True, ""
-    if not there or alike(words, there) < ALIKE:
+    if not there or (not sure and alike(words, there) < ALIKE):
         return False, f"its words are not in the answer {where}"
     return True, f"kept, but its words in the answer {where} are not quite those it was given to"
 
@@ -319,4 +324,5 @@ def _notes_of(project: Project) -> dict[str, list[str]]:
 
 
 def _left(row: Mapping[str, object], reason: str) -> dict[str, object]:
-    return {"element": row["element"], "guid": row["guid"], "name": row["code"], "reason": reason}
+    told = f"{reason}; the comment on it: {row['memo']}" if row["memo"] else reason
+    return {"element": row["element"], "guid": row["guid"], "name": row["code"], "reason": told}
