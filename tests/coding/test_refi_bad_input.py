@@ -149,6 +149,10 @@ def test_an_entry_that_lies_about_its_size_is_read_no_further_than_allowed(packe
     assert "at most 1" in told(packed("maxqda", MAXQDA))
 
 
+def test_a_picture_may_unfold_to_more_because_nobody_unfolds_it(packed):
+    assert len(read_qdpx(packed("maxqda", {**MAXQDA, "white.bmp": bytes(30_000_000)})).codes) == 2
+
+
 def test_a_text_larger_than_allowed_is_refused(packed):
     with archives.open_archive(packed("maxqda", MAXQDA)) as opened, pytest.raises(CodingError, match="more than 10"):
         archives.read_entry(opened, opened.entries[f"sources/{TEXT.lower()}"], most=10)
@@ -253,8 +257,8 @@ def test_what_the_standard_does_not_know_is_listed_with_its_line(packed):
         ('<Code isCodable="true" name="待遇低"', '<Code isCodable="true" weight="7" name="待遇低"'),
     ]
     left = read_qdpx(packed("maxqda", MAXQDA, change=change)).not_taken
-    assert left[["element", "row"]].to_numpy().tolist() == [["Code", 9], ["Extra", 32]]
-    assert "weight='7'" in left.at[0, "reason"]
+    assert left[["element", "row"]].to_numpy().tolist() == [["Project", 2], ["Code", 9], ["Extra", 32]]
+    assert "weight='7'" in left.at[1, "reason"]
 
 
 @pytest.mark.parametrize(("column", "value", "found"), [

@@ -31,6 +31,11 @@ def words(project):
     return [(texts[one.source][one.start : one.end], names.get(one.Index, [])) for one in project.passages.itertuples()]
 
 
+def left(project):
+    """What was not taken of a project, but what it says of itself."""
+    return project.not_taken[project.not_taken["element"] != "Project"].reset_index(drop=True)
+
+
 def test_a_project_of_qualcoder_has_its_texts_codes_coders_and_memos(packed):
     project = read_qdpx(packed("qualcoder", QUALCODER))
     assert words(project) == [("pay is low", ["pay is low"]), ("posts stay empty", ["posts empty"])]
@@ -47,8 +52,8 @@ def test_an_empty_value_of_qualcoder_is_no_value(packed):
 
 
 def test_where_an_annotation_of_qualcoder_stands_is_listed_because_the_standard_means_the_memo(packed):
-    left = read_qdpx(packed("qualcoder", QUALCODER)).not_taken
-    assert left["reason"].tolist() == ["a place in a memo (0-4), or a code given to it"]
+    reasons = left(read_qdpx(packed("qualcoder", QUALCODER)))["reason"]
+    assert reasons.tolist() == ["a place in a memo (0-4), or a code given to it"]
 
 
 def test_a_project_of_maxqda_counts_code_points_and_may_have_empty_sets(packed):
@@ -57,7 +62,7 @@ def test_a_project_of_maxqda_counts_code_points_and_may_have_empty_sets(packed):
     assert project.positions == Positions()
     assert project.variable_values[["owner", "value"]].to_numpy().tolist() == [[project.sources.index[0], "41"]]
     assert project.passages["description"].tolist() == ["", "与待遇有关"]
-    assert project.not_taken.empty
+    assert left(project).empty
 
 
 def test_a_project_of_nvivo_counts_utf_16_units_and_two_for_a_line_end(packed):
@@ -77,7 +82,7 @@ def test_an_annotation_of_nvivo_is_a_memo_in_its_place_and_its_link_is_listed(pa
     project = read_qdpx(packed("nvivo", NVIVO))
     ref = project.note_refs.iloc[0]
     assert (project.notes.at[ref["note"], "text"], ref["owner"]) == ("whose posts?", project.passages.index[3])
-    assert "kept as a memo in its place" in project.not_taken.at[0, "reason"]
+    assert "kept as a memo in its place" in left(project).at[0, "reason"]
 
 
 def test_a_project_of_atlas_counts_a_line_end_as_one(packed):
@@ -89,8 +94,8 @@ def test_a_project_of_atlas_counts_a_line_end_as_one(packed):
 def test_the_text_of_a_pdf_is_taken_and_its_coded_areas_and_the_sets_are_listed(packed):
     project = read_qdpx(packed("atlas", ATLAS))
     assert project.sources["name"].tolist() == ["keeper.txt", "rules.pdf"]
-    assert project.not_taken["element"].tolist() == ["PDFSource", "Set"]
-    assert "1 codings on it, its text is taken" in project.not_taken.at[0, "reason"]
+    assert left(project)["element"].tolist() == ["PDFSource", "Set"]
+    assert "1 codings on it, its text is taken" in left(project).at[0, "reason"]
 
 
 PROGRAMS = pytest.mark.parametrize(
@@ -120,6 +125,12 @@ def test_what_was_read_of_a_program_is_valid_against_the_official_schema_when_wr
 ):
     path = write_qdpx(read_qdpx(packed(program, texts)), tmp_path / "again.qdpx")
     official("Project").validate(project_xml(path).decode())
+
+
+def test_who_made_a_project_and_where_is_listed(packed):
+    reasons = read_qdpx(packed("qualcoder", QUALCODER)).not_taken["reason"]
+    told = "creatingUserGUID aaaaaaaa-0000-4000-8000-000000000099, creationDateTime 2024-05-01T08:00:00Z"
+    assert reasons[0] == f"of the project itself: {told}"
 
 
 def test_the_evidence_says_how_each_way_of_counting_fits(packed):
@@ -196,4 +207,4 @@ def test_nothing_of_a_table_is_missing_but_texts_that_were_not_there(packed):
     project = read_qdpx(packed("maxqda", {}), missing_texts="list")
     assert pd.isna(project.sources["text"]).all()
     assert project.passages[["start", "end"]].to_numpy().tolist() == [[0, 5], [7, 11]]
-    assert project.not_taken["element"].tolist() == ["TextSource"]
+    assert left(project)["element"].tolist() == ["TextSource"]

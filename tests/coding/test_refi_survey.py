@@ -311,6 +311,20 @@ def test_codes_without_a_code_get_one_of_their_name_and_keep_what_they_say():
     assert codes["note"].tolist() == ["not codable", "", ""]
 
 
+def test_a_code_that_is_called_nothing_is_a_code():
+    codes = [{"guid": GUID.format(1), "name": "nothing"}]
+    assert codebook_of(project_of({"codes": codes})).by_guid == {GUID.format(1): "nothing"}
+
+
+def test_a_code_that_was_copied_or_renamed_in_another_program_is_another_code_or_has_its_new_name(survey, interviews):
+    project = survey_project(survey, interviews)
+    high = project.codes.iloc[[2]]
+    renamed = project.codes.assign(name=project.codes["name"].replace({"T2 客人少": "T2 没有客人"}))
+    codes = pd.concat([renamed, high.set_axis([GUID.format(1)]).rename_axis("guid")])
+    found = codebook_of(replace(project, codes=codes)).codes
+    assert found["name_zh"].to_dict() == {"T1": "钱", "T1.1": "租金高", "T2": "没有客人", "T1.1_租金高": "T1.1 租金高"}
+
+
 def test_a_draft_names_nobody_where_it_is_read(tmp_path):
     draft = draft_survey(foreign(), "tea")
     assert draft.sources == {GUID.format(8): ("T1", "text"), GUID.format(9): ("T2", "text")}

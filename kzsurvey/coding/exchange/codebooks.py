@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from kzsurvey.survey import Survey
 
 HOME = uuid.UUID("8f0c4f0e-3d5b-5a0f-9a53-4d6f7f3c1b20")  # the space in which all guids of ours are named
+BASES = ("name", "definition")
 TEXTS = ("use_when", "not_when", "example")
 RULES = ("pattern", "exclude")
 SCHEME = "imported"
 NOTHING = "nothing"  # what the code for "read, and no code applies" says of itself
+NO_CODE = ""
 _LINE = re.compile(r"([^\s:]+(?:::[^:\s][^:]*)?): (.*)")
 _NUMBERED = re.compile(r"([A-Za-z]{0,3}\d+(?:\.\d+)*)\.?\s+(\S.*)")
 _LONGEST = 40
@@ -35,7 +37,7 @@ class Coded(NamedTuple):
         Index ``code``; ``scheme``, ``parent``, ``name_<language>``, ``definition_<language>``, ``use_when``,
         ``not_when``, ``example``, ``note``.
     by_guid : dict of guid to code
-        ``nothing`` is the code that says that no code applies; codes that only stand for a scheme are not in it.
+        Empty for the code that says that no code applies; codes that only stand for a scheme are not in it.
     languages : dict of language code to the word after ``::`` in headers
     schemes : dict of scheme to its name as people read it
     """
@@ -110,41 +112,23 @@ def codebook_of(project: Project, *, scheme: str = SCHEME) -> Coded:
     """
     cells = {code.Index: cells_of(code.description) for code in project.codes.itertuples()}
     languages = _languages(project, cells.values())
-    first = next(iter(languages))
     titles = {one: cells[one]["scheme"] for one in cells if set(cells[one]) == {"scheme"}}
-    known: dict[str, str] = {one: NOTHING for one in cells if NOTHING in cells[one]}
-    said = [cell["code"] for cell in cells.values() if cell.get("code")]
-    rows, taken = {}, {_column(code) for code in said}
+    known = {one: NO_CODE for one in cells if NOTHING in cells[one]}
+    taken = {_column(cell["code"]) for cell in cells.values() if "code" in cell}
+    rows: dict[str, dict[str, str]] = {}
     for one in project.codes.itertuples():
         if one.Index in titles or one.Index in known:
             continue
         own = cells[one.Index]
-        code, name = (
-            (own["code"], own.get(f"name::{languages[first]}", "")) if "code" in own else _coded(one.name, taken)
-        )
+        code, name = _code_and_name(one.name, own, languages, rows, taken)
         taken.add(_column(code))
         known[one.Index] = code
-        rows[code] = {
-            "scheme": own.get("scheme")
-            or titles.get(one.parent, "")
-            or rows.get(known.get(one.parent), {}).get("scheme", scheme),
-            "parent": known.get(one.parent, ""),
-            **_languaged("name", own, languages, {first: name}),
-            **_languaged("definition", own, languages, {first: "" if own else one.description}),
-            **{column: own.get(column, "") for column in TEXTS},
-            "note": "" if one.codable else "not codable",
-        }
-    columns = [
-        "scheme",
-        "parent",
-        *(f"{base}_{code}" for base in ("name", "definition") for code in languages),
-        *TEXTS,
-        "note",
-    ]
-    made = pd.DataFrame([list(row.values()) for row in rows.values()], columns=columns, dtype="str")
+        above = rows.get(known.get(one.parent, ""), {}).get("scheme", scheme)
+        placed = {"scheme": own.get("scheme") or titles.get(one.parent) or above, "parent": known.get(one.parent, "")}
+        rows[code] = {**placed, **_code_cells(one, own, name, languages)}
     schemes = {name: project.codes.at[one, "name"] for one, name in titles.items()}
-    schemes |= {name: name for name in made["scheme"] if name not in schemes}
-    return Coded(made.set_axis(pd.Index(list(rows), name="code", dtype="str")), known, languages, schemes)
+    schemes |= {row["scheme"]: row["scheme"] for row in rows.values() if row["scheme"] not in schemes}
+    return Coded(_code_table(rows, languages), known, languages, schemes)
 
 
 def describe(cells: Mapping[str, str]) -> str:
@@ -233,13 +217,26 @@ def _languages(project: Project, cells: Collection[Mapping[str, str]]) -> dict[s
     return {"zh": "中文"} if chinese else {"en": "English"}
 
 
-def _languaged(base: str, cells: Mapping[str, str], languages: Mapping[str, str], otherwise: Mapping[str, str]) -> dict:
-    return {
-        f"{base}_{key}": cells.get(f"{base}::{word}", "") or otherwise.get(key, "") for key, word in languages.items()
-    }
+def _code_and_name(
+    written: str,
+    own: Mapping[str, str],
+    languages: Mapping[str, str],
+    rows: Collection[str],
+    taken: Collection[str],
+) -> tuple[str, str]:
+    """The code of a code and its name: as its description says, or out of the name that it bears.
+
+    A copy of a code says the same of itself and is another one; a code that was renamed bears its new name.
+    """
+    code = own.get("code", "")
+    if not code or code in rows:
+        return _made_code(written, taken)
+    names = [own.get(f"name::{word}", "") for word in languages.values()]
+    unchanged = any(written == f"{code} {name}".strip() for name in names)
+    return code, names[0] if unchanged else written.removeprefix(f"{code} ")
 
 
-def _coded(name: str, taken: Collection[str]) -> tuple[str, str]:
+def _made_code(name: str, taken: Collection[str]) -> tuple[str, str]:
     """A code for a code that has only a name, and the name without it."""
     numbered = _NUMBERED.fullmatch(name)
     if numbered and _column(numbered[1]) not in taken:
@@ -249,6 +246,22 @@ def _coded(name: str, taken: Collection[str]) -> tuple[str, str]:
     while _column(code) in taken:
         code, number = f"{plain}_{number}", number + 1
     return code, name
+
+
+def _code_cells(one: tuple, own: Mapping[str, str], name: str, languages: Mapping[str, str]) -> dict[str, str]:
+    """What codes.csv says of a code; a description that is not of our form is its definition."""
+    first = next(iter(languages))
+    told = {f"{base}_{key}": own.get(f"{base}::{word}", "") for base in BASES for key, word in languages.items()}
+    plain = {} if own else {f"definition_{first}": one.description}
+    texts = {column: own.get(column, "") for column in TEXTS}
+    return {**told, f"name_{first}": name, **plain, **texts, "note": "" if one.codable else "not codable"}
+
+
+def _code_table(rows: Mapping[str, Mapping[str, str]], languages: Mapping[str, str]) -> pd.DataFrame:
+    translated = [f"{base}_{key}" for base in BASES for key in languages]
+    columns = ["scheme", "parent", *translated, *TEXTS, "note"]
+    made = pd.DataFrame([[row[column] for column in columns] for row in rows.values()], columns=columns, dtype="str")
+    return made.set_axis(pd.Index(list(rows), name="code", dtype="str"))
 
 
 def _column(code: str) -> str:

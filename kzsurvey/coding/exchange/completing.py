@@ -101,8 +101,11 @@ def _unfit_values(rows: Rows) -> list[dict]:
 
 def _missing_text(row: Mapping[str, object], element: str, file: str) -> Fault:
     found = f"{element} {row['name'] or row['guid']!r} whose text {row['path']!r} is not there"
-    only_formatted = row["rich"] and not row["path"]
-    hint = "it has a formatted text only: export it as plain text too" if only_formatted else ""
+    hint = ""
+    if row["rich"] and not row["path"]:
+        hint = "it has a formatted text only: export it as plain text too"
+    elif str(row["path"]).lower().startswith(("relative:", "absolute:", "file:")):
+        hint = "export the project with its sources inside"
     return Fault(file, found, "a text inside the file", row=row["line"], hint=hint)
 
 

@@ -60,6 +60,7 @@ def project_rows(root: Element) -> Iterator[Row]:
         "Notes": _notes,
         "Links": _links,
     }
+    yield from _about_project(root)
     for part in root:
         if part.name in readers:
             yield from readers[part.name](part)
@@ -74,6 +75,13 @@ def project_rows(root: Element) -> Iterator[Row]:
 def text_of(element: Element, name: str) -> str:
     """The text of the first child of a name; empty where there is none."""
     return next((child.text for child in element if child.name == name), "")
+
+
+def _about_project(root: Element) -> Iterator[Row]:
+    """Who made a project, when and where: it says nothing about the texts."""
+    said = {name: text for name, text in root.attributes.items() if name not in ("name", "origin") and " " not in name}
+    if told := ", ".join(f"{name} {text}" for name, text in said.items() if text):
+        yield from _not_taken(root, f"of the project itself: {told}")
 
 
 def _users(part: Element) -> Iterator[Row]:

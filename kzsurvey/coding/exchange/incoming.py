@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pandas as pd
 
 from kzsurvey.coding.exchange.carrying import Carrier, alike, carried, carrier
-from kzsurvey.coding.exchange.codebooks import NOTHING, Coded, codebook_of
+from kzsurvey.coding.exchange.codebooks import NO_CODE, Coded, codebook_of
 from kzsurvey.coding.exchange.outgoing import ADJUDICATOR, open_answers, source_guid, source_name
 from kzsurvey.coding.exchange.records import Project, frame_of
 from kzsurvey.errors import CodingError, Fault, fail_if
@@ -154,7 +154,7 @@ def _code_faults(
     project: Project, survey: "Survey", coded: Coded, found: Mapping[str, tuple[str, str]]
 ) -> Iterator[Fault]:
     """Codes that were given and that the codebook does not have, or not for that question."""
-    file, known = project.name or "project", [*survey.codes.index, NOTHING]
+    file, known = project.name or "project", [*survey.codes.index, NO_CODE]
     for one, times in project.codings["code"].value_counts(sort=False).items():
         code = coded.by_guid.get(one)
         if code not in known:
@@ -206,7 +206,7 @@ def _coding_rows(project: Project, coded: Coded, users: Mapping[str, tuple[str, 
         )
         said = [passage.description, *notes.get(one.target, ())] if passage else []
         memo = "\n".join(filter(None, [*said, *notes.get(one.Index, ())]))
-        doing = {"action": "nothing", "code": ""} if code == NOTHING else {"action": "add", "code": code}
+        doing = {"action": "nothing", "code": ""} if code == NO_CODE else {"action": "add", "code": code}
         time = one.time or (passage.time if passage else "")
         yield {
             "coder": name,
