@@ -1,17 +1,16 @@
 """A small made-up codebook: rules written inside a test, and what they find."""
 
-import re
-import xml.etree.ElementTree as ET
-import zipfile
+import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 import pytest
 
-from kzsurvey.coding import code_texts, compile_rules
-from kzsurvey.coding.exchange.records import COLUMNS, WITHOUT_GUID
-from kzsurvey.survey import read_survey
+from kzsurvey.cleaning import clean, read_answers
+from kzsurvey.coding import code_texts, compile_rules, entry, read_codings, record
+from kzsurvey.survey import Survey, read_survey
 from kzsurvey.survey.record import Scheme
 
 MARKET = Path(__file__).parents[1] / "surveys" / "data" / "raw" / "market"
@@ -52,101 +51,56 @@ def spans(with_codes):
     return find
 
 
-REFI = Path(__file__).parent / "refi"
-OFFICIAL = Path(__file__).parents[3] / "shared" / "refi"
+class Desk(NamedTuple):
+    """A survey whose answers can be coded in a test, without a desk."""
+
+    survey: Survey
+    interviews: pd.DataFrame
+
+    def entry(self, action, interview="", *, question="troubles", **options):
+        """An action on an answer; ``words`` say where, by what stands there."""
+        text = "" if interview == "" else self.interviews.at[interview, question]
+        if words := options.pop("words", ""):
+            options["start"] = text.index(words)
+            options["end"] = options["start"] + len(words)
+        return entry(action, interview, question if interview else "", text, **options)
+
+    def do(self, coder, action, interview="", *, role="coder", **options):
+        """One action, written; its number."""
+        return int(record(self.survey, coder, self.entry(action, interview, **options), role=role)["number"].iloc[0])
+
+    def said(self, **texts):
+        """The same desk over other answers: ``M01="..."``."""
+        changed = self.interviews.copy()
+        for interview, text in texts.items():
+            changed.loc[interview, "troubles"] = text
+        return self._replace(interviews=changed)
+
+    def with_steps(self, steps, codes):
+        """The same desk after steps of the codebook: rows of codebook_steps.csv, and codes.csv as (code, parent)."""
+        folder = self.survey.folder
+        header = "version,step,code,into,parent,scheme\n"
+        (folder / "codebook_steps.csv").write_text(header + "".join(f"{row}\n" for row in steps), encoding="utf-8")
+        lines = "".join(f"trouble,{code},{parent},{code},{code}\n" for code, parent in codes)
+        (folder / "codes.csv").write_text(f"scheme,code,parent,name::中文,name::English\n{lines}", encoding="utf-8")
+        return self._replace(survey=read_survey(folder))
+
+    def read(self, **options):
+        """What stands."""
+        return read_codings(self.survey, self.interviews, **options)
+
+    def path(self, coder):
+        """The file of a coder."""
+        return self.survey.folder / "codings" / f"{coder}.csv"
+
+
+@pytest.fixture(scope="session")
+def cleaned(market):
+    """The interviews of the stall keepers."""
+    return clean(read_answers(market), market).interviews
 
 
 @pytest.fixture
-def packed(tmp_path):
-    """A .qdpx as a program writes it: ``packed("qualcoder", {name of a text: its content}, folder="sources")``."""
-
-    def make(project, texts, *, folder="sources", name="project.qde", change=()):
-        written = project if project.lstrip().startswith("<") else (REFI / f"{project}.qde").read_text(encoding="utf-8")
-        for old, new in change:
-            assert old in written
-            written = written.replace(old, new)
-        path = tmp_path / "given.qdpx"
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as made:
-            made.writestr(name, written.encode())
-            for file, text in texts.items():
-                made.writestr(f"{folder}/{file}", text if isinstance(text, bytes) else text.encode())
-        return path
-
-    return make
-
-
-@pytest.fixture(scope="session")
-def same():
-    """Whether two projects hold the same, table by table; what was not taken of the first is not in the second."""
-
-    def compare(one, other):
-        for table in [name for name in COLUMNS if name != "not_taken"]:
-            left, right = getattr(one, table), getattr(other, table)
-            if table in WITHOUT_GUID:  # pairs, in no order of their own
-                left, right = (rows.sort_values(list(rows), ignore_index=True) for rows in (left, right))
-            pd.testing.assert_frame_equal(left, right, obj=table)
-        assert (one.name, one.description) == (other.name, other.description)
-
-    return compare
-
-
-GUID = r"\{?[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\}?"
-TEXT_SOURCE = "(Description )?(PlainTextContent )?(PlainTextSelection )*(Coding )*(NoteRef )*(VariableValue )*"
-# what may stand in an element, in which order; what it must have
-PARTS = {
-    "Project": "(Users )?(CodeBook )?(Variables )?(Cases )?(Sources )?(Notes )?(Description )?(NoteRef )*",
-    "Users": "(User )+", "Codes": "(Code )+", "Variables": "(Variable )+", "Cases": "(Case )+", "Notes": "(Note )+",
-    "CodeBook": "Codes ", "Code": "(Description )?(NoteRef )*(Code )*", "Variable": "(Description )?",
-    "Case": "(Description )?(CodeRef )*(VariableValue )*(SourceRef )*(SelectionRef )*",
-    "Sources": "(TextSource )+", "TextSource": TEXT_SOURCE, "Note": TEXT_SOURCE,
-    "PlainTextSelection": "(Description )?(Coding )*(NoteRef )*", "Coding": "CodeRef (NoteRef )*",
-    "VariableValue": "VariableRef (TextValue |BooleanValue |IntegerValue |FloatValue |DateValue |DateTimeValue )?",
-}  # fmt: skip
-MUST = {
-    "Project": ["name"], "User": ["guid"], "Code": ["guid", "name", "isCodable"], "Case": ["guid"],
-    "Variable": ["guid", "name", "typeOfVariable"], "TextSource": ["guid"], "Note": ["guid"], "Coding": ["guid"],
-    "PlainTextSelection": ["guid", "startPosition", "endPosition"],
-    **{f"{name}Ref": ["targetGUID"] for name in ("Code", "Note", "Source", "Selection", "Variable")},
-}  # fmt: skip
-KINDS = {
-    "guid|targetGUID|creatingUser|modifyingUser": GUID,
-    "isCodable": "true|false|1|0",
-    "color": "#([0-9a-fA-F]{6}|[0-9a-fA-F]{3})",
-    "startPosition|endPosition": r"\d+",
-    "creationDateTime|modifiedDateTime": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?",
-    "typeOfVariable": "Text|Boolean|Integer|Float|Date|DateTime",
-}
-
-
-@pytest.fixture(scope="session")
-def structure_faults():
-    """Where a file is not as the standard lays it down: ``structure_faults(bytes of a .qdc, or of a project.qde)``."""
-    return _structure_faults
-
-
-def _structure_faults(content):
-    """Where a file is not as the standard lays it down."""
-    root = ET.fromstring(content)
-    space = root.tag.partition("}")[0] + "}"
-    faults = [] if re.fullmatch(r"\{urn:QDA-XML:(project|codebook):1\.0\}", space) else [root.tag]
-    for one in root.iter():
-        name = one.tag.removeprefix(space)
-        inside = "".join(f"{child.tag.removeprefix(space)} " for child in one)
-        if not re.fullmatch(PARTS.get(name, ""), inside):
-            faults.append(f"{name} holds {inside}")
-        faults += [f"{name} without {must}" for must in MUST.get(name, ()) if must not in one.attrib]
-        for key, value in one.attrib.items():
-            kind = next((kind for keys, kind in KINDS.items() if re.fullmatch(keys, key)), ".*")
-            if not re.fullmatch(kind, value, flags=re.DOTALL):
-                faults.append(f"{name} {key}={value}")
-    return faults
-
-
-@pytest.fixture(scope="session")
-def official():
-    """The official schemas: ``official("Project").validate(text)``."""
-    import xmlschema
-
-    if not OFFICIAL.is_dir():
-        pytest.skip("needs ../shared/refi, which is not part of the project")
-    return lambda name: xmlschema.XMLSchema10(str(OFFICIAL / f"{name}.xsd"))
+def desk(tmp_path, cleaned):
+    """A copy of the market survey to code in."""
+    return Desk(read_survey(shutil.copytree(MARKET, tmp_path / "market")), cleaned)

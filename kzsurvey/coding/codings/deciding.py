@@ -1,5 +1,6 @@
 """What people decided in the end: the adjudication, or what all who read an answer agree on; no more than that."""
 
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -7,14 +8,16 @@ import numpy as np
 import pandas as pd
 
 from kzsurvey.coding.codings.replaying import ANSWER
-from kzsurvey.coding.codings.standing import Codings
+from kzsurvey.coding.codings.standing import REASONS, Codings
 from kzsurvey.coding.versions.steps import codes_at
+from kzsurvey.errors import CodingError, Fault, fail_if
 
 if TYPE_CHECKING:
     from kzsurvey.survey import Survey
 
 TEXT = ["interview", "question"]
 SEVERAL = ("agreed", "majority")
+UNSETTLED = ("refuse", "leave out")
 _SAID_NOTHING = ("no_answer", "dont_know")  # asked, and there is nothing to read
 
 
@@ -93,7 +96,12 @@ def disagreements(codings: Codings) -> pd.DataFrame:
 
 
 def human_codes(
-    codings: Codings, interviews: pd.DataFrame, survey: "Survey", *, several: str = "agreed"
+    codings: Codings,
+    interviews: pd.DataFrame,
+    survey: "Survey",
+    *,
+    several: str = "agreed",
+    unsettled: str = "refuse",
 ) -> pd.DataFrame:
     """The codes of interviews by hand, in the shape of the codes in ``analysis``.
 
@@ -103,6 +111,9 @@ def human_codes(
     interviews : DataFrame, one row per interview
     survey : Survey
     several : {"agreed", "majority"}, as of :func:`final_codes`
+    unsettled : {"refuse", "leave out"}
+        What becomes of answers that coders decided differently, or that have to be decided again: they are not like the
+        others, so that shares without them are wrong.
 
     Returns
     -------
@@ -110,6 +121,11 @@ def human_codes(
         ``code_<code>`` (``_`` for ``.``): 1 where the code or one below it was given, 0 where it was not; missing where
         people are not done with all answers that the code's scheme reads, or none of its questions was asked.
         An interview that was asked and had nothing to say is 0 without being read.
+
+    Raises
+    ------
+    CodingError
+        Answers are unsettled: so many wait for an adjudication, so many in the queue, and why.
 
     Examples
     --------
@@ -120,6 +136,9 @@ def human_codes(
     >>> human_codes(read_codings(survey, interviews), interviews, survey).notna().sum().to_dict()
     {'code_T1': 2, 'code_T1_1': 2, 'code_T2': 2}
     """
+    if unsettled not in UNSETTLED:
+        raise ValueError(f"unsettled={unsettled!r}: allowed are {', '.join(UNSETTLED)}")
+    fail_if(_unsettled(codings, several) if unsettled == "refuse" else (), CodingError)
     final = final_codes(codings, several=several)
     tree = codes_at(survey, codings.version)
     given = with_parents(final.explode("codes").dropna(subset="codes").rename(columns={"codes": "code"}), tree)
@@ -135,17 +154,22 @@ def human_codes(
 
 
 def human_shares(
-    codings: Codings, interviews: pd.DataFrame, survey: "Survey", *, several: str = "agreed"
+    codings: Codings,
+    interviews: pd.DataFrame,
+    survey: "Survey",
+    *,
+    several: str = "agreed",
+    unsettled: str = "refuse",
 ) -> pd.DataFrame:
     """How many of the interviews that people are done with have each code, under the codings' version of the codebook.
 
     Parameters
     ----------
-    codings, interviews, survey, several : as of :func:`human_codes`
+    codings, interviews, survey, several, unsettled : as of :func:`human_codes`
 
     Returns
     -------
-    DataFrame, one row per code
+    DataFrame, one row per code, in the order of their names
         ``code``, ``n`` (interviews done), ``count`` (with the code), ``share`` (missing where none is done).
 
     Notes
@@ -154,10 +178,12 @@ def human_shares(
     what they were, to the byte, while coding goes on under a later version. They are shares of the interviews coded by
     hand, not corrected to all of them.
     """
-    table = human_codes(codings, interviews, survey, several=several)
+    # in the order of their names: that of codes.csv is not the order it once had
+    codes = sorted(codes_at(survey, codings.version).index)
+    table = human_codes(codings, interviews, survey, several=several, unsettled=unsettled)
+    table = table[[column_of(code) for code in codes]]
     n, count = table.notna().sum().to_numpy(), table.sum().astype("int64").to_numpy()
     share = np.divide(count, n, out=np.full(len(n), np.nan), where=n > 0)
-    codes = [code for scheme in survey.schemes for code in _of_scheme(codes_at(survey, codings.version), scheme)]
     return pd.DataFrame({"code": pd.array(codes, dtype="str"), "n": n, "count": count, "share": share})
 
 
@@ -187,8 +213,14 @@ def column_of(code: str) -> str:
     return f"code_{code.replace('.', '_')}"
 
 
-def _of_scheme(tree: pd.DataFrame, scheme: str) -> list[str]:
-    return tree.index[tree["scheme"] == scheme].tolist()
+def _unsettled(codings: Codings, several: str) -> Iterator[Fault]:
+    """Why some answers cannot be counted, and others like them can."""
+    if several == "agreed" and (count := len(disagreements(codings)[TEXT].drop_duplicates())):
+        hint = 'adjudicate them (kzsurvey.coding.disagreements lists them), or several="majority"'
+        yield Fault("codings", f"{count} answers that coders decided differently", "one decision", hint=hint)
+    for reason, count in codings.queue.drop_duplicates([*ANSWER, "reason"])["reason"].value_counts(sort=False).items():
+        found, hint = f"{count} answers to decide again: {REASONS[reason]}", "codings.queue lists them"
+        yield Fault("codings", found, "answers that are decided", hint=hint)
 
 
 def _agreed(sets: pd.DataFrame) -> pd.DataFrame:

@@ -24,7 +24,7 @@ from kzsurvey.errors import CodingError
 from kzsurvey.survey import read_survey
 from kzsurvey.survey.codebook import read_codebook
 
-MARKET = Path(__file__).parents[1] / "surveys" / "data" / "raw" / "market"
+MARKET = Path(__file__).parents[2] / "surveys" / "data" / "raw" / "market"
 ANSWERS = {
     "v1": "租金太高，快交不起了😀\n没人来买东西",
     "v2": "none to speak of",
@@ -107,7 +107,7 @@ def test_the_codebook_comes_back_cell_for_cell_but_for_its_rules(survey, intervi
 
 
 def test_the_shipped_codebook_comes_back_cell_for_cell(tmp_path):
-    survey = read_survey(Path(__file__).parents[2] / "data" / "raw" / "kizilsu", check_delivered=False)
+    survey = read_survey(Path(__file__).parents[3] / "data" / "raw" / "kizilsu", check_delivered=False)
     nobody = pd.DataFrame(index=pd.Index([], name="interview", dtype="str"))
     back = codebook_of(read_qdc(write_qdc(survey_project(survey, nobody), tmp_path / "made.qdc")))
     kept = [column for column in back.codes if column != "note"]

@@ -11,7 +11,7 @@ import pytest
 from kzsurvey.coding.exchange import project_of, read_qdc, read_qdpx, write_qdc, write_qdpx
 from kzsurvey.errors import CodingError
 
-OFFICIAL = Path(__file__).parents[3] / "shared" / "refi"
+OFFICIAL = Path(__file__).parents[4] / "shared" / "refi"
 
 
 def guid(name):

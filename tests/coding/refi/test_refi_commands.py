@@ -13,7 +13,7 @@ from kzsurvey.coding import entry, read_codings, record
 from kzsurvey.coding.exchange import read_qdc, read_qdpx
 from kzsurvey.survey import definition_faults, read_survey
 
-MARKET = Path(__file__).parents[1] / "surveys" / "data" / "raw" / "market"
+MARKET = Path(__file__).parents[2] / "surveys" / "data" / "raw" / "market"
 TEXT = "46ACDB89-832F-4998-A542-D579FCBE8F1F.txt"
 
 
