@@ -2,14 +2,18 @@
 
 import struct
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from kzsurvey.coding.exchange import Positions, project_of, read_qdc, read_qdpx, write_qdc, write_qdpx
+from kzsurvey.coding.exchange import Positions, project_faults, project_of, read_qdc, read_qdpx, write_qdc, write_qdpx
 from kzsurvey.coding.exchange import archive as archives
 from kzsurvey.errors import CodingError
 
+FOLDER = Path(__file__).parent
 TEXT = "46ACDB89-832F-4998-A542-D579FCBE8F1F.txt"
 MAXQDA = {TEXT: "工资太低😀，又留不住人"}
 CODE = "0b1f7e0c-1f6e-4f7e-9f0e-000000000001"
@@ -304,3 +308,45 @@ def test_options_that_mean_nothing_are_errors_of_the_program(packed):
         read_qdpx(packed("maxqda", MAXQDA), missing_texts="ignore")
     with pytest.raises(ValueError, match="positions"):
         read_qdpx(packed("maxqda", MAXQDA), positions=Positions("letters"))
+
+
+PIECES = [
+    'guid="',
+    'targetGUID="',
+    "<Coding",
+    "</Coding>",
+    'startPosition="',
+    '"',
+    ">",
+    "<Note ",
+    "0",
+    "-",
+    "9",
+    "\x00",
+]
+edits = st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 60), st.sampled_from(["", *PIECES])), max_size=4)
+
+
+@given(program=st.sampled_from(["qualcoder", "maxqda", "nvivo", "atlas"]), edits=edits)
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_is_changed_in_a_project_file_there_is_a_project_or_a_clear_error(tmp_path, program, edits):
+    content = (FOLDER / f"{program}.qde").read_text(encoding="utf-8")
+    for place, length, new in edits:
+        place %= len(content)
+        content = content[:place] + new + content[place + length :]
+    path = tmp_path / "given.qde"
+    path.write_text(content, encoding="utf-8")
+    with suppress(CodingError):
+        assert project_faults(read_qdpx(path, missing_texts="list"), "given") == []
+
+
+@given(flips=st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), min_size=1, max_size=3))
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_bytes_are_changed_in_a_zip_file_there_is_a_project_or_a_clear_error(packed, flips):
+    path = packed("maxqda", MAXQDA)
+    content = bytearray(path.read_bytes())
+    for place, byte in flips:
+        content[place % len(content)] = byte
+    path.write_bytes(content)
+    with suppress(CodingError):
+        assert project_faults(read_qdpx(path), "given") == []

@@ -117,6 +117,20 @@ def test_the_same_project_gives_the_same_bytes(tmp_path_factory, project):
     assert write_qdpx(read_qdpx(folder / "a.qdpx"), folder / "c.qdpx").read_bytes() == first
 
 
+@pytest.mark.parametrize(
+    "odd", ["a\r\nb\tc", " a ", "<&>\"'", "]]>", "\ufeffa", "e\u0301", "\u202e\u200f\u2028", "𠀀😀", "ئىش"]
+)
+def test_odd_names_memos_and_texts_come_back(tmp_path, same, odd):
+    one, other = guid("a"), guid("b")
+    project = project_of({
+        "codes": [{"guid": one, "name": odd, "description": odd}],
+        "sources": [{"guid": one, "name": odd, "text": odd, "description": odd}],
+        "passages": [{"guid": one, "source": one, "start": 0, "end": len(odd), "name": odd}],
+        "notes": [{"guid": one, "name": odd, "text": odd}, {"guid": other, "text": ""}],
+    }, name=odd, description=odd)  # fmt: skip
+    same(project, read_qdpx(write_qdpx(project, tmp_path / "made.qdpx")))
+
+
 def test_every_entry_has_the_first_moment_that_a_zip_file_knows_and_no_mark_in_front(tmp_path):
     source = {"guid": guid("a"), "name": "a", "text": "工资\r\n低"}
     with zipfile.ZipFile(write_qdpx(project_of({"sources": [source]}), tmp_path / "made.qdpx")) as made:
