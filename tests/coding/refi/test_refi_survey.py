@@ -212,6 +212,14 @@ def test_no_variable_goes_out_unasked_and_none_that_names_anybody(survey, interv
         survey_project(survey, interviews, variables=["troubles"])
 
 
+@pytest.mark.parametrize("sensitivity", ["direct", "special"])
+def test_a_closed_question_that_says_too_much_of_a_person_does_not_go_out(survey, interviews, sensitivity):
+    questions = survey.questions.copy()
+    questions.loc["stall_kind", "sensitivity"] = sensitivity
+    with pytest.raises(CodingError, match=f"stall_kind, which is {sensitivity}"):
+        survey_project(replace(survey, questions=questions), interviews, variables=["stall_kind"])
+
+
 def test_a_variable_that_is_asked_for_goes_out_with_its_labels(survey, interviews):
     project = survey_project(survey, interviews, variables=["stall_kind"], language="en")
     assert project.variable_values["value"].tolist() == ["Fruit", "Fruit", "Meat", "Cloth"]
