@@ -4,9 +4,9 @@ python benchmarks/codings_kills.py [--kills 1000] [--to benchmarks/codings_kills
 
 A child process codes through ``record`` and tells each action as soon as it is acknowledged. Half of the children are
 killed from outside (SIGKILL) at a random moment; the others are stopped by the kernel in the middle of a write, after
-a random number of its bytes (RLIMIT_FSIZE), which leaves half a line. After each kill every action that was told must be
-there as it was told, what stood before must stand to the byte, another process must replay the files to the same bytes,
-and coding goes on.
+a random number of its bytes (RLIMIT_FSIZE), which leaves half a line. After each kill every action that was told must
+be there as it was told, what stood before must stand to the byte, another process must replay the files to the same
+bytes, and coding goes on.
 """
 
 import argparse

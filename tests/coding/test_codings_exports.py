@@ -32,7 +32,7 @@ def test_cases_can_be_answers(desk):
 def test_codes_by_codes_count_what_they_share(desk):
     desk.do("ann", "add", "M04", words="摊位费年年涨", code="T1.1")
     desk.do("ann", "add", "M04", words="涨，客人也少", code="T2")
-    desk.do("ann", "add", "M20", words="租金高", code="T1.1")
+    desk.do("ann", "add", "M20", words="租金高，", code="T1.1")  # ends where the next one begins
     desk.do("ann", "add", "M20", words="客人少", code="T2")
     desk.do("ann", "add", "M03", code="T2")
     for within, both in (("interview", 2), ("answer", 2), ("overlap", 1)):

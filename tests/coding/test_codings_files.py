@@ -263,3 +263,19 @@ def test_the_table_has_its_columns_when_nobody_has_coded(desk):
     table = read_actions(desk.survey).table
     assert {name: str(table[name].dtype) for name in COLUMNS} == KINDS
     assert desk.read().spans.empty
+
+
+def test_an_action_that_did_not_reach_the_disk_is_not_acknowledged(desk, monkeypatch):
+    from kzsurvey.coding.codings import writing
+
+    order = []
+    monkeypatch.setattr(writing.os, "fsync", lambda handle: order.append(os.fstat(handle).st_size))
+    desk.do("ann", "nothing", "M02")
+    assert order[0] == desk.path("ann").stat().st_size  # the whole line was handed over before it was waited for
+
+    def full(handle):
+        raise OSError(28, "No space left on device", "ann.csv")
+
+    monkeypatch.setattr(writing.os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        desk.do("ann", "nothing", "M10")
