@@ -23,6 +23,7 @@ from kzsurvey.coding.exchange import (
 from kzsurvey.errors import CodingError
 from kzsurvey.survey import read_survey
 from kzsurvey.survey.codebook import read_codebook
+from kzsurvey.survey.record import Scheme
 
 MARKET = Path(__file__).parents[2] / "surveys" / "data" / "raw" / "market"
 ANSWERS = {
@@ -238,6 +239,14 @@ def test_codings_of_a_code_that_the_codebook_lacks_are_faults(survey, interviews
     shorter = replace(survey, codes=survey.codes.drop("T2"))
     with pytest.raises(CodingError, match="code 'T2 客人少', given 2 times"):
         survey_codings(project, shorter, interviews)
+
+
+def test_a_code_on_an_answer_that_it_is_not_for_is_a_fault(survey, interviews, coded):
+    project = survey_project(survey, interviews, coded)
+    schemes = {**survey.schemes, "wish": Scheme("wish", ("wishes",))}
+    codes = survey.codes.assign(scheme=["trouble", "trouble", "wish"])
+    with pytest.raises(CodingError, match="code T2 on v1 troubles; allowed: an answer to wishes"):
+        survey_codings(project, replace(survey, codes=codes, schemes=schemes), interviews)
 
 
 def test_codings_on_a_text_that_is_no_answer_are_faults(survey, interviews, coded):
