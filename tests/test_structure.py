@@ -22,7 +22,8 @@ MAY_IMPORT = {
     "reporting": {"errors", "files", "tables", "survey", ""},
     "simulate": {"errors", "files", "tables", "survey"},
     "build": {"errors", "files", "tables", "survey", "cleaning", "coding", "modelling", "reporting", ""},
-    "__main__": {"errors", "files", "survey", "coding", "build", "simulate", ""},
+    "exchange": {"errors", "files", "survey", "cleaning", "coding"},
+    "__main__": {"errors", "files", "survey", "coding", "build", "exchange", "simulate", ""},
     "__init__": set(),
 }
 # Inside a stage too: a folder imports those before it, never those after it.
@@ -31,7 +32,7 @@ FOLDERS = {
         *("sampling", "regression", "describing", "scales", "effects"),
         *("coded", "missing", "paths", "robustness", "planning", "declared"),
     ),
-    "coding": ("rules", "intercoder", "versions", "codings"),
+    "coding": ("rules", "intercoder", "versions", "codings", "exchange"),
 }
 
 
