@@ -65,8 +65,7 @@ def answer_groups(interviews: Sequence[str], texts: Sequence[str], *, similar: f
     >>> answer_groups(["a", "b", "b", "c", "d"], texts).group.tolist()
     [0, 0, 0, 1, 2]
     """
-    distinct, text_number = np.unique([_letters(text) for text in texts], return_inverse=True)
-    alike = _alike(list(distinct), similar)[text_number]
+    alike = alike_texts(texts, similar=similar)
     interview = pd.factorize(pd.Series(list(interviews), dtype="str"))[0]
     pairs = pd.DataFrame({"alike": alike, "interview": interview}).drop_duplicates()
     spread = pairs["alike"].value_counts()
@@ -74,6 +73,18 @@ def answer_groups(interviews: Sequence[str], texts: Sequence[str], *, similar: f
     stock = pd.Series(alike).map(spread).to_numpy() > limit
     free = np.where(stock, alike.max(initial=-1) + 1 + np.arange(len(alike)), alike)
     return Groups(_tied(np.stack([interview, free], axis=1)), stock)
+
+
+def alike_texts(texts: Sequence[str], *, similar: float = SIMILAR) -> np.ndarray:
+    """(n,) number of the cluster of nearly equal texts that each text is in.
+
+    Examples
+    --------
+    >>> alike_texts(["缺人手", "缺人手。", "水管冻坏了"]).tolist()
+    [1, 1, 0]
+    """
+    distinct, number = np.unique(np.array([_letters(text) for text in texts], dtype=object), return_inverse=True)
+    return _alike(list(distinct), similar)[number]
 
 
 def _letters(text: str) -> str:

@@ -83,7 +83,9 @@ def judge_suggestions(
     Precision, recall and :math:`F_1 = \sum_i t_i / \sum_i (t_i + (f_i + m_i) / 2)` (right, wrong and missed suggestions)
     are ratios of totals over groups of answers. Their variance is that of linearised ratios of clusters, their
     interval Wilson's score interval on the number of decisions that would have this variance, no larger than there
-    are, with Student's t of the groups that take part. Macro averages add the linearised codes up.
+    are, with Student's t of the groups that take part. Macro averages add the linearised codes up. All of it is about
+    answers like those that were coded: coded at random, it is about all answers; picked by the machine's doubts, about
+    harder ones.
 
     References
     ----------
@@ -120,13 +122,17 @@ def outer_folds(material: Material, folds: int, seed: int) -> np.ndarray:
     return assign_folds(material.group, material.labels == 1, count=folds, seed=seed)
 
 
-def _left_out(material: Material, fold: np.ndarray, number: int, seed: int, keep: np.ndarray | None = None) -> pd.DataFrame:
+def _left_out(
+    material: Material, fold: np.ndarray, number: int, seed: int, keep: np.ndarray | None = None
+) -> pd.DataFrame:
     """Decisions of one fold beside what is suggested there by all others, or by some of their answers."""
     out = fold == number
     teaching = ~out if keep is None else ~out & keep
     suggester = learn_from(material.part(teaching), seed=seed)
     here = material.part(out)
-    chance = suggestion_probabilities(suggester, here.answers).reindex(columns=list(material.codes)).to_numpy(dtype=float)
+    chance = (
+        suggestion_probabilities(suggester, here.answers).reindex(columns=list(material.codes)).to_numpy(dtype=float)
+    )
     row, code = np.nonzero(~np.isnan(here.labels))
     probability = chance[row, code]
     return pd.DataFrame(
@@ -228,7 +234,9 @@ def ratio_interval(top: np.ndarray, bottom: np.ndarray, *, level: float = 0.95) 
     return _score_interval(share, variance, total, taking_part, level)
 
 
-def _score_interval(share: float, variance: float, size: float, groups: int, level: float) -> tuple[float, float, float]:
+def _score_interval(
+    share: float, variance: float, size: float, groups: int, level: float
+) -> tuple[float, float, float]:
     """Wilson's interval on as many decisions as have this variance, and no more than there are."""
     effective = share * (1 - share) / variance if variance > 0 else size
     effective = max(min(effective, size), 1e-9)
@@ -347,4 +355,10 @@ def _curve_row(
     codes, overall = _measured(judged, level)
     micro = overall.iloc[0].drop("average").to_dict()
     macro = float(codes["f1"].fillna(0.0).mean())
-    return {"size": size, "answers": float(np.mean(taught)), "codes": float(np.mean(learned)), **micro, "macro_f1": macro}
+    return {
+        "size": size,
+        "answers": float(np.mean(taught)),
+        "codes": float(np.mean(learned)),
+        **micro,
+        "macro_f1": macro,
+    }

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from kzsurvey.coding.rules.text import fold
 from kzsurvey.coding.suggestions.calibration import Calibration, fit_calibration
@@ -29,10 +30,12 @@ class Machine(NamedTuple):
     ----------
     vocabulary : Vocabulary
     weights : Weights
+    features : (n, kept) csr_array, of the answers that taught
     """
 
     vocabulary: Vocabulary
     weights: Weights
+    features: sparse.csr_array
 
     def scores(self, material: Material) -> np.ndarray:
         """(n, k) array of scores; NaN for codes that could not be learned."""
@@ -194,7 +197,8 @@ def _chance(suggester: Suggester, answers: pd.DataFrame) -> np.ndarray:
 def fit_machine(material: Material) -> Machine:
     """Learn weights from all of the material."""
     vocabulary = learn_vocabulary(material.counts)
-    return Machine(vocabulary, fit_weights(weigh_ngrams(material.counts, vocabulary), material.labels))
+    features = weigh_ngrams(material.counts, vocabulary)
+    return Machine(vocabulary, fit_weights(features, material.labels), features)
 
 
 def left_out_scores(material: Material, fold_: np.ndarray) -> np.ndarray:
