@@ -2,11 +2,11 @@
 
     python benchmarks/coverage_prevalence_held_out.py [--what one codebook survey ...] [--samples 1000] [--to FILE]
 
-The settings are drawn by a seed that was written down before the first run, and none was taken out or added after it:
-number of answers, share of them coded by hand, sensitivity and specificity of the machine, share with the code. ``one``:
-one code per sample. ``codebook``: six codes of .5 to 40 % in one sample, in interviews of three answers whose codes and
-machine errors go together. ``survey``: the answers are a clustered sample themselves. ``regressions``, ``plan`` (answers
-still to code for a wanted width) and ``stopping`` (recall of .9 with 95 % confidence).
+The settings are drawn by a seed that was written down before the first run, and none was taken out or added after:
+number of answers, share of them coded by hand, sensitivity and specificity of the machine, share with the code.
+``one``: one code per sample. ``codebook``: six codes of .5 to 40 % in one sample, in interviews of three answers whose
+codes and machine errors go together. ``survey``: the answers are a clustered sample themselves. ``regressions``,
+``plan`` (answers still to code for a wanted width) and ``stopping`` (recall of .9 with 95 % confidence).
 """
 
 import argparse

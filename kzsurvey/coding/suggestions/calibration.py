@@ -1,7 +1,7 @@
 """Scores to probabilities that mean what they say, also for codes that few answers have.
 
-Calibration sees only scores of answers that the machine did not learn from. Codes lend each other strength: what a score is
-worth is learned from all codes together, and each departs from that as far as its own answers bear it out.
+Calibration sees only scores of answers that the machine did not learn from. Codes lend each other strength: what a
+score is worth is learned from all codes together, and each departs from that as far as its own answers bear it out.
 """
 
 from typing import NamedTuple
@@ -46,7 +46,8 @@ def fit_calibration(scores: np.ndarray, labels: np.ndarray) -> Calibration:
 
     Notes
     -----
-    Platt's logistic calibration, pooled: :math:`P_{ic} = m_c\, \mathrm{expit}(\alpha + \gamma o_c + u_c + \beta e^{v_c} s_{ic})`
+    Platt's logistic calibration, pooled:
+    :math:`P_{ic} = m_c\, \mathrm{expit}(\alpha + \gamma o_c + u_c + \beta e^{v_c} s_{ic})`
     with :math:`o_c` the log odds of the code's frequency, and :math:`u_c, v_c` normal around 0 with standard deviations
     of .5 and .4. Three answers with a code move it little from what codes of its frequency are like; three hundred
     give it its own curve. A slope is never negative: a machine that knows nothing of a code says how frequent it is.
@@ -55,8 +56,8 @@ def fit_calibration(scores: np.ndarray, labels: np.ndarray) -> Calibration:
 
     References
     ----------
-    Platt, J. (1999). Probabilistic outputs for support vector machines and comparisons to regularized likelihood methods.
-    Advances in Large Margin Classifiers, 61-74. MIT Press.
+    Platt, J. (1999). Probabilistic outputs for support vector machines and comparisons to regularized likelihood
+    methods. Advances in Large Margin Classifiers, 61-74. MIT Press.
 
     Examples
     --------

@@ -1,7 +1,7 @@
 """Which answers belong together when a machine is judged: those of one interview, and those that say nearly the same.
 
-A machine that learned one of two nearly equal answers knows the other by heart. Only what is far from all it learned tells
-how it does on answers that nobody has read.
+A machine that learned one of two nearly equal answers knows the other by heart. Only what is far from all it learned
+tells how it does on answers that nobody has read.
 """
 
 from collections.abc import Iterator, Sequence

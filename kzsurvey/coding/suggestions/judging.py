@@ -15,7 +15,7 @@ from scipy.special import ndtri, stdtrit
 from kzsurvey.coding.suggestions.groups import assign_folds
 from kzsurvey.coding.suggestions.learning import FOLDS, learn_from, suggestion_probabilities
 from kzsurvey.coding.suggestions.material import Material, match_material
-from kzsurvey.coding.suggestions.ngrams import Runs
+from kzsurvey.coding.suggestions.ngrams import RUNS, Runs
 from kzsurvey.errors import CodingError, Fault
 
 MEASURES = ("precision", "recall", "f1")
@@ -30,10 +30,10 @@ class Judged:
     ----------
     codes : DataFrame, one row per code
         ``code``, ``answers`` (judged), ``yes``, ``suggested``, ``right``; ``precision``, ``recall``, ``f1``, each with
-        ``_low`` and ``_high``; ``learned``. Missing where nothing was suggested, or nothing was there. A code that
-        could not be learned has no suggestions, and so no recall.
+        ``_low`` and ``_high``; ``learned``. Missing where nothing was suggested or nothing was there, and for codes
+        that could not be learned.
     overall : DataFrame, two rows
-        ``average`` (``micro``: all decisions alike; ``macro``: the mean over learned codes), the measures with intervals.
+        ``average`` (``micro``: all decisions alike; ``macro``: the mean over learned codes), measures and intervals.
     reliability : DataFrame, one row per class of probability
         From :func:`reliability`.
     answers : DataFrame, one row per answer and code
@@ -58,7 +58,7 @@ def judge_suggestions(
     seed: int,
     folds: int = FOLDS,
     level: float = 0.95,
-    runs: Runs = Runs(),
+    runs: Runs = RUNS,
 ) -> Judged:
     r"""Judge by answers left out in turn how good suggestions are.
 
@@ -80,8 +80,8 @@ def judge_suggestions(
 
     Notes
     -----
-    Precision, recall and :math:`F_1 = \sum_i t_i / \sum_i (t_i + (f_i + m_i) / 2)` (right, wrong and missed suggestions)
-    are ratios of totals over groups of answers. Their variance is that of linearised ratios of clusters, their
+    Precision, recall and :math:`F_1 = \sum_i t_i / \sum_i (t_i + (f_i + m_i) / 2)` (right, wrong and missed ones) are
+    ratios of totals over groups of answers. Their variance is that of linearised ratios of clusters, their
     interval Wilson's score interval on the number of decisions that would have this variance, no larger than there
     are, with Student's t of the groups that take part. Macro averages add the linearised codes up. All of it is about
     answers like those that were coded: coded at random, it is about all answers; picked by the machine's doubts, about
@@ -96,7 +96,8 @@ def judge_suggestions(
 
     Examples
     --------
-    >>> said = [f"{what}{how}" for what in ("工资", "奖金", "人手", "人员") for how in ("太少", "不够", "少", "不足", "紧")]
+    >>> ends = ("太少", "不够", "少", "不足", "紧")
+    >>> said = [f"{what}{how}" for what in ("工资", "奖金", "人手", "人员") for how in ends]
     >>> answers = pd.DataFrame({"interview": [f"i{n}" for n in range(20)], "question": "causes", "text": said})
     >>> labels = answers.assign(code="C1.1", value=["人" in text for text in said])
     >>> judged = judge_suggestions(answers, labels, seed=1)
@@ -105,7 +106,7 @@ def judge_suggestions(
     """
     material = match_material(answers, labels, runs=runs)
     fold = outer_folds(material, folds, seed)
-    table = pd.concat([_left_out(material, fold, number, seed) for number in range(folds)], ignore_index=True)
+    table = pd.concat([left_out_decisions(material, fold, number, seed) for number in range(folds)], ignore_index=True)
     judged = table[~table["stock"]].drop(columns="stock").reset_index(drop=True)
     codes, overall = _measured(judged, level)
     shown = reliability(judged.dropna(subset="probability"), level=level)
@@ -122,7 +123,7 @@ def outer_folds(material: Material, folds: int, seed: int) -> np.ndarray:
     return assign_folds(material.group, material.labels == 1, count=folds, seed=seed)
 
 
-def _left_out(
+def left_out_decisions(
     material: Material, fold: np.ndarray, number: int, seed: int, keep: np.ndarray | None = None
 ) -> pd.DataFrame:
     """Decisions of one fold beside what is suggested there by all others, or by some of their answers."""
@@ -303,7 +304,7 @@ def learning_curve(
     sizes: Sequence[float] = SIZES,
     folds: int = FOLDS,
     level: float = 0.95,
-    runs: Runs = Runs(),
+    runs: Runs = RUNS,
 ) -> pd.DataFrame:
     """How good suggestions would have been with fewer coded answers.
 
@@ -316,7 +317,7 @@ def learning_curve(
     Returns
     -------
     DataFrame, one row per size
-        ``size``, ``answers`` (that taught, mean over folds), ``codes`` (learned, mean over folds), the measures over all
+        ``size``, ``answers`` (that taught, mean over folds), ``codes`` (learned, mean over folds), measures over all
         decisions (micro) with intervals, and ``macro_f1``, the mean over all codes, those not learned as 0.
 
     Notes
@@ -325,7 +326,8 @@ def learning_curve(
 
     Examples
     --------
-    >>> said = [f"{what}{how}" for what in ("工资", "奖金", "人手", "人员") for how in ("太少", "不够", "少", "不足", "紧")]
+    >>> ends = ("太少", "不够", "少", "不足", "紧")
+    >>> said = [f"{what}{how}" for what in ("工资", "奖金", "人手", "人员") for how in ends]
     >>> answers = pd.DataFrame({"interview": [f"i{n}" for n in range(20)], "question": "causes", "text": said})
     >>> labels = answers.assign(code="C1.1", value=["人" in text for text in said])
     >>> learning_curve(answers, labels, sizes=(0.8, 1), seed=1)["answers"].tolist()
@@ -347,7 +349,7 @@ def _curve_row(
     for number in range(fold.max() + 1):
         ranks = np.unique(order[fold != number])
         keep = order <= ranks[int(np.ceil(size * len(ranks) - 1e-9)) - 1]
-        parts.append(_left_out(material, fold, number, seed, keep))
+        parts.append(left_out_decisions(material, fold, number, seed, keep))
         taught.append(int((keep & (fold != number)).sum()))
         learned.append(parts[-1].dropna(subset="probability")["code"].nunique())
     judged = pd.concat(parts, ignore_index=True)

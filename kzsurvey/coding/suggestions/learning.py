@@ -16,7 +16,7 @@ from kzsurvey.coding.suggestions.calibration import Calibration, fit_calibration
 from kzsurvey.coding.suggestions.classifier import Weights, fit_weights
 from kzsurvey.coding.suggestions.groups import assign_folds
 from kzsurvey.coding.suggestions.material import KEY, Material, check_answers, match_material
-from kzsurvey.coding.suggestions.ngrams import Runs, Vocabulary, count_ngrams, learn_vocabulary, weigh_ngrams
+from kzsurvey.coding.suggestions.ngrams import RUNS, Runs, Vocabulary, count_ngrams, learn_vocabulary, weigh_ngrams
 from kzsurvey.errors import CodingError, Fault
 
 FOLDS = 5
@@ -80,7 +80,7 @@ class Suggester:
 
 
 def learn_suggestions(
-    answers: pd.DataFrame, labels: pd.DataFrame, *, seed: int, folds: int = FOLDS, runs: Runs = Runs()
+    answers: pd.DataFrame, labels: pd.DataFrame, *, seed: int, folds: int = FOLDS, runs: Runs = RUNS
 ) -> Suggester:
     """Learn to suggest codes from what people decided.
 
@@ -136,7 +136,7 @@ def learn_from(material: Material, *, seed: int, folds: int = FOLDS) -> Suggeste
     fold_ = assign_folds(material.group, taught.labels == 1, count=folds, seed=seed)
     scores = left_out_scores(taught, fold_)
     judged = np.where(material.stock[:, None], np.nan, taught.labels)
-    chance = _left_out_chance(scores, judged, fold_)
+    chance = left_out_chance(scores, judged, fold_)
     columns = pd.Index(material.codes, name="code")
     left_out = pd.DataFrame(chance, index=pd.MultiIndex.from_frame(material.answers[KEY]), columns=columns)
     question = material.answers["question"].to_numpy()
@@ -220,7 +220,7 @@ def left_out_scores(material: Material, fold_: np.ndarray) -> np.ndarray:
     return scores
 
 
-def _left_out_chance(scores: np.ndarray, labels: np.ndarray, fold_: np.ndarray) -> np.ndarray:
+def left_out_chance(scores: np.ndarray, labels: np.ndarray, fold_: np.ndarray) -> np.ndarray:
     """Probabilities by calibrations of the other folds."""
     chance = np.full(scores.shape, np.nan)
     for number in np.unique(fold_):

@@ -8,7 +8,7 @@ from scipy import sparse
 
 from kzsurvey.coding.rules.text import fold
 from kzsurvey.coding.suggestions.groups import answer_groups
-from kzsurvey.coding.suggestions.ngrams import Runs, count_ngrams
+from kzsurvey.coding.suggestions.ngrams import RUNS, Runs, count_ngrams
 from kzsurvey.errors import CodingError, Fault, fail_if
 
 KEY = ["interview", "question"]
@@ -51,7 +51,7 @@ class Material(NamedTuple):
         )
 
 
-def match_material(answers: pd.DataFrame, labels: pd.DataFrame, *, runs: Runs = Runs()) -> Material:
+def match_material(answers: pd.DataFrame, labels: pd.DataFrame, *, runs: Runs = RUNS) -> Material:
     """Match answers with what people decided about them.
 
     Parameters

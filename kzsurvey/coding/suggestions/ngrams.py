@@ -33,7 +33,10 @@ class Runs(NamedTuple):
     letters: int = 4
 
 
-def count_ngrams(texts: Sequence[str], *, runs: Runs = Runs()) -> sparse.csr_array:
+RUNS = Runs()
+
+
+def count_ngrams(texts: Sequence[str], *, runs: Runs = RUNS) -> sparse.csr_array:
     """Count the characters and runs of characters of texts.
 
     Parameters
@@ -136,7 +139,7 @@ class Places(NamedTuple):
     column: np.ndarray
 
 
-def ngram_places(text: str, *, runs: Runs = Runs()) -> Places:
+def ngram_places(text: str, *, runs: Runs = RUNS) -> Places:
     """Where the runs of characters of one text stand.
 
     Examples

@@ -1,7 +1,7 @@
 """Which answers to code next: where the machine doubts, where an answer would teach it most, or at random.
 
-Only a random queue is a sample of the answers, and only it carries the probabilities by which shares can be corrected. What a
-machine picked for its own sake says nothing of how frequent a code is, and its table says so.
+Only a random queue is a sample of the answers, and only it carries the probabilities by which shares can be corrected.
+What a machine picked for its own sake says nothing of how frequent a code is, and its table says so.
 """
 
 import numpy as np
@@ -53,8 +53,8 @@ def next_answers(
     -----
     Gain: a logistic model with a normal prior on its weights has the predictive covariance
     :math:`K = F (I / C + F^T W F)^{-1} F^T` over answers with features F, of which those coded count with
-    :math:`W = p (1 - p)`. Coding answer x takes :math:`\sum_z v_z K_{zx}^2 w_x / (1 + w_x K_{xx})` off the sum of variances
-    over answers z not coded, :math:`v_z = \sum_c (p_{zc} (1 - p_{zc}))^2` and :math:`w_x` the mean of
+    :math:`W = p (1 - p)`. Coding answer x takes :math:`\sum_z v_z K_{zx}^2 w_x / (1 + w_x K_{xx})` off the sum of
+    variances over answers z not coded, :math:`v_z = \sum_c (p_{zc} (1 - p_{zc}))^2` and :math:`w_x` the mean of
     :math:`p_{xc} (1 - p_{xc})` over codes (A-optimal design). Answers are taken one by one, K is updated after each.
     Weighed are the 3000 answers with the highest entropy.
 
@@ -70,7 +70,8 @@ def next_answers(
 
     Examples
     --------
-    >>> answers = pd.DataFrame({"interview": list("abcd"), "question": "causes", "text": ["工资低", "缺人", "路远", "冷"]})
+    >>> said = ["工资低", "缺人", "路远", "冷"]
+    >>> answers = pd.DataFrame({"interview": list("abcd"), "question": "causes", "text": said})
     >>> next_answers(answers, 2, by="random", seed=1)[["stratum_size", "probability"]].to_dict("list")
     {'stratum_size': [4, 4], 'probability': [0.5, 0.5]}
     """

@@ -39,8 +39,9 @@ def suggest(
     Returns
     -------
     DataFrame, one row per suggestion
-        As mentions (``kzsurvey.tables.TABLES["mentions"]``): ``start`` and ``end`` of the statement that spoke most for
-        the code, in the text as given; ``source`` is ``model``, ``coder`` the suggester's name, ``score`` the probability.
+        As mentions (``kzsurvey.tables.TABLES["mentions"]``): ``start`` and ``end`` of the statement that spoke most
+        for the code, in the text as given; ``source`` is ``model``, ``coder`` the suggester's name, ``score`` the
+        probability.
 
     Raises
     ------
@@ -110,9 +111,9 @@ def explain(suggester: Suggester, text: str, code: str) -> pd.DataFrame:
     Returns
     -------
     DataFrame, one row per run of characters that has a weight, the heaviest first
-        ``start``, ``end`` (in the text as given), ``words`` (the text there), ``weight`` (what it adds to the score). Runs
-        that occur several times share their weight. ``attrs``: ``start`` (the score of an empty answer), ``score``
-        (``start`` plus all weights), ``probability``.
+        ``start``, ``end`` (in the text as given), ``words`` (the text there), ``weight`` (what it adds to the score).
+        Runs that occur several times share their weight. ``attrs``: ``start`` (the score of an empty answer),
+        ``score`` (``start`` plus all weights), ``probability``.
 
     Raises
     ------
