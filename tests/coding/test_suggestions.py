@@ -297,17 +297,22 @@ def test_a_code_with_three_answers_borrows_its_calibration_and_is_never_sure():
     assert chance.mean() == pytest.approx(3 / 240, abs=0.02)
 
 
-def test_three_answers_move_the_common_calibration_less_than_three_hundred():
+def test_six_answers_move_the_common_calibration_less_than_six_hundred():
     rng = np.random.default_rng(1)
     score = rng.normal(size=(600, 3))
     label = (rng.random((600, 3)) < expit(2 * score)) * 1.0
-    label[:, 2] = (rng.random(600) < expit(0.2 * score[:, 2])) * 1.0
-    few = label.copy()
-    few[6:, 2] = np.nan
-    slopes = [fit_calibration(score, table).slope for table in (label, few)]
-    assert slopes[0][2] < 0.6
-    assert slopes[1][2] > 0.8
-    assert slopes[0][0] == pytest.approx(2, abs=0.5)
+    useless = (rng.random(600) < 0.5) * 1.0
+    high = {}
+    for count in (6, 600):
+        for name, own in (("good", label[:, 2]), ("useless", useless)):
+            table = np.column_stack([label[:, :2], np.where(np.arange(600) < count, own, np.nan)])
+            high[count, name] = fit_calibration(score, table).probability(np.array([[2.0] * 3, [-2.0] * 3]))
+    told = {key: (chance[0] - chance[1])[2] for key, chance in high.items()}
+    assert told[600, "good"] - told[600, "useless"] > 0.7
+    assert abs(told[6, "good"] - told[6, "useless"]) < 0.35
+    high = {key: chance[0] for key, chance in high.items()}
+    assert high[6, "good"][2] < high[6, "good"][0] - 0.1  # a rare code is never as sure
+    assert high[600, "good"] == pytest.approx(expit([4.0] * 3), abs=0.05)
 
 
 def test_calibrated_probabilities_are_as_frequent_as_they_say():
@@ -469,6 +474,7 @@ def test_intervals_are_those_of_clusters():
 
 def test_a_curve_rises_with_what_it_learns_from():
     answers, labels = material(160)
+    answers["text"] += invented(160, 60)
     curve = learning_curve(answers, labels, sizes=(0.1, 0.4, 1), seed=1)
     assert curve["size"].tolist() == [0.1, 0.4, 1]
     assert curve["answers"].is_monotonic_increasing
