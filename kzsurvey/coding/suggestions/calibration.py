@@ -9,7 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import expit, logit
 
-_SPREAD = np.array([0.5, 0.4])  # how far, as standard deviations, a code departs from all: level and log slope
+_SPREAD = np.array(
+    [0.5, 0.4]
+)  # how far, as standard deviations, a code departs from all: level, and slope in parts of theirs
 # Level, slopes below and above 0, worth of the frequency, flatness of rare codes: without evidence, and how far
 # evidence takes them, as standard deviations.
 _COMMON, _LOOSE = np.array([0.0, 1.0, 1.0, 1.0, 0.4]), np.array([5.0, 1.0, 1.0, 1.0, 0.15])
@@ -55,14 +57,14 @@ def fit_calibration(scores: np.ndarray, labels: np.ndarray) -> Calibration:
     Notes
     -----
     Beta calibration, which is Platt's with a slope of its own on either side of 0, pooled:
-    :math:`P_{ic} = m_c\, \mathrm{expit}\{\alpha + \gamma o_c + u_c + e^{v_c} [a \ln \sigma(s_{ic}) -
-    b \ln (1 - \sigma(s_{ic}))]\}` with :math:`o_c` the log odds of the code's frequency, :math:`u_c` normal around 0
-    and :math:`v_c` around :math:`\delta \ln (n_c / 30)` for codes with :math:`n_c < 30` answers, else 0, with standard
-    deviations of .5 and .4. Machines taught by few answers say less than they seem to: without evidence
-    :math:`\delta = .4`. Three answers with a code move it little from what codes of its frequency are like;
-    three hundred give it its own curve. Slopes are never negative: a machine that knows nothing of a code says how
-    frequent it is. :math:`m_c` is Laplace's rule of succession: codes that are easily told apart lend a rare one their
-    slope, but not their certainty.
+    :math:`P_{ic} = m_c\, \mathrm{expit}\{\alpha + \gamma o_c + u_c + (1 + v_c) r_c [a \ln \sigma(s_{ic}) -
+    b \ln (1 - \sigma(s_{ic}))]\}` with :math:`o_c` the log odds of the code's frequency, :math:`u_c` and :math:`v_c`
+    normal around 0 with standard deviations of .5 and .4, :math:`v_c \ge -1`. Three answers with a code move it little
+    from what codes of its frequency are like; three hundred give it its own curve. Machines taught by few answers say
+    less than they seem to: :math:`r_c = (n_c / 30)^\delta` for codes with :math:`n_c < 30` answers, else 1; without
+    evidence :math:`\delta = .4`. Slopes are never negative: a machine that knows nothing of a code says how frequent
+    it is. :math:`m_c` is Laplace's rule of succession: codes that are easily told apart lend a rare one their slope,
+    but not their certainty.
 
     References
     ----------
@@ -89,7 +91,7 @@ def fit_calibration(scores: np.ndarray, labels: np.ndarray) -> Calibration:
     start, slope = np.full(len(yes), np.nan), np.full(len(yes), np.nan)
     bent = _sides(scores) @ [below, above]
     for number in np.flatnonzero(count):
-        here, centre = known[:, number], (level + worth * odds[number], flat * rare[number])
+        here, centre = known[:, number], (level + worth * odds[number], np.exp(flat * rare[number]))
         start[number], slope[number] = _own(bent[here, number], labels[here, number], centre, most[number])
     return Calibration(start, slope, most, below, above)
 
@@ -119,13 +121,14 @@ def _own(bent: np.ndarray, label: np.ndarray, centre: tuple[float, float], most:
     from scipy.optimize import minimize
 
     def loss(own: np.ndarray) -> tuple[float, np.ndarray]:
-        steep = np.exp(centre[1] + own[1]) * bent
-        value, apart = _deviance(centre[0] + own[0] + steep, label, most)
+        steep = centre[1] * bent
+        value, apart = _deviance(centre[0] + own[0] + (1 + own[1]) * steep, label, most)
         departure = own / _SPREAD
         return value + departure @ departure / 2, np.array([apart.sum(), apart @ steep]) + departure / _SPREAD
 
-    own = minimize(loss, np.zeros(2), jac=True, method="L-BFGS-B", options=_EXACT).x
-    return float(centre[0] + own[0]), float(np.exp(centre[1] + own[1]))
+    bounds = [(None, None), (-1, None)]
+    own = minimize(loss, np.zeros(2), jac=True, method="L-BFGS-B", bounds=bounds, options=_EXACT).x
+    return float(centre[0] + own[0]), float(centre[1] * (1 + own[1]))
 
 
 def _sides(scores: np.ndarray) -> np.ndarray:
