@@ -11,10 +11,12 @@ from scipy.special import expit
 
 from kzsurvey.coding import (
     explain,
+    human_labels,
     judge_suggestions,
     learn_suggestions,
     learning_curve,
     next_answers,
+    open_answers,
     suggest,
     suggestion_probabilities,
 )
@@ -569,3 +571,32 @@ def test_queues_that_cannot_be_made_are_refused(options, words):
     answers, _ = material(6)
     with pytest.raises(CodingError, match=words):
         next_answers(answers, **({"size": 2} | options))
+
+
+# from the desk
+
+
+def test_a_machine_learns_from_the_files_of_coders(desk):
+    """Ten stall keepers code themselves: what they gave, what they did not give, and nothing else."""
+    answers = open_answers(desk.interviews, desk.survey)
+    said = desk.interviews["troubles"].dropna()
+    assert answers.set_index("interview")["text"].to_dict() == said.astype(str).to_dict()
+    first, second, third = answers["interview"].iloc[:3]
+    desk.do("anna", "add", first, code="T1.1")
+    desk.do("anna", "add", second, code="T1")
+    desk.do("anna", "nothing", third)
+    labels = human_labels(desk.read(), desk.survey)
+    table = labels.pivot_table("value", "interview", "code")
+    assert table.loc[first].to_dict() == pytest.approx({"T1": np.nan, "T1.1": 1, "T2": 0}, nan_ok=True)
+    assert table.loc[second].to_dict() == {"T1": 1, "T1.1": 0, "T2": 0}
+    assert table.loc[third].to_dict() == {"T1": 0, "T1.1": 0, "T2": 0}
+    assert len(labels) == 8
+    with pytest.raises(CodingError, match="3 groups of answers for 5 folds"):
+        learn_suggestions(answers, labels, seed=1)
+
+
+def test_what_coders_disagree_on_teaches_nothing(desk):
+    first = open_answers(desk.interviews, desk.survey)["interview"].iloc[0]
+    desk.do("anna", "add", first, code="T1.1")
+    desk.do("ben", "add", first, code="T2")
+    assert human_labels(desk.read(), desk.survey).empty

@@ -17,7 +17,7 @@ from kzsurvey.errors import CodingError, Fault, fail_if
 
 _KINDS = {
     "interview": "str", "question": "str", "start": "int64", "end": "int64",
-    "code": "str", "source": "str", "coder": "str", "score": "float64",
+    "code": "str", "source": "str", "coder": "str", "score": "float64", "stands": "bool",
 }  # fmt: skip
 
 
@@ -34,14 +34,15 @@ def suggest(
     least : float
         Probability from which a code is suggested; ``suggester.threshold`` where None.
     without : DataFrame, one row per answer and code
-        ``interview``, ``question``, ``code``: what a person decided already, or rejected; not suggested again.
+        ``interview``, ``question``, ``code``: what a person decided already, or rejected (``spans`` and ``rejected`` of
+        :func:`kzsurvey.coding.read_codings`); not suggested again.
 
     Returns
     -------
     DataFrame, one row per suggestion
         As mentions (``kzsurvey.tables.TABLES["mentions"]``): ``start`` and ``end`` of the statement that spoke most
         for the code, in the text as given; ``source`` is ``model``, ``coder`` the suggester's name, ``score`` the
-        probability.
+        probability; ``stands`` is false: no analysis counts them.
 
     Raises
     ------
@@ -85,6 +86,7 @@ def suggest(
             "source": "model",
             "coder": suggester.name,
             "score": values[row, column],
+            "stands": False,
         }
     ).astype(_KINDS)
     return table.assign(order=row).sort_values(["order", "start", "code"], ignore_index=True).drop(columns="order")
