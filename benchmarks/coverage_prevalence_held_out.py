@@ -10,6 +10,7 @@ codes and machine errors go together. ``survey``: the answers are a clustered sa
 """
 
 import argparse
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import NamedTuple
@@ -185,7 +186,81 @@ def regressions(samples: int) -> list[Row]:
     return rows
 
 
-PARTS = {"one": one, "codebook": codebook, "survey": survey, "regressions": regressions}
+def plan(samples: int) -> list[Row]:
+    """Width reached after coding as many more answers as forecast for seven tenths of the width there is."""
+    rows = []
+    for setting, share in product(settings(6, SETTINGS_SEED + 4), (0.03, 0.07, 0.15, 0.40)):
+        truth = pd.Series((np.arange(setting.answers) < round(setting.answers * share)) * 1, name="code")
+        rng, reached, more, none = np.random.default_rng([SETTINGS_SEED, 5]), [], [], 0
+        for number in range(samples // 10):
+            said = pd.DataFrame(
+                {"code": machine_codes(truth.to_numpy(), rng, setting.sensitivity, setting.specificity)}
+            )
+            sample = m.draw_sample(said, setting.coded, seed=number)
+            human = truth.loc[sample.index]
+            now = m.prevalence(said, human, probability=sample).table.iloc[0]
+            wanted = 0.7 * (now["conf_high"] - now["conf_low"])
+            count = m.answers_to_code(said, human, probability=sample, width=wanted)["more"].iloc[0]
+            if count is pd.NA:
+                none += 1
+                continue
+            larger = m.draw_sample(said, setting.coded + int(count), seed=samples + number)
+            then = m.prevalence(said, truth.loc[larger.index], probability=larger).table.iloc[0]
+            reached.append((then["conf_high"] - then["conf_low"]) / wanted)
+            more.append(int(count))
+        about = {"part": "plan", **setting._asdict(), "share": share, "samples": len(reached), "refused": none}
+        low, middle, high = np.quantile(reached, [0.1, 0.5, 0.9])
+        rows.append(about | {"more": np.mean(more), "width_over_wanted": middle, "tenth": low, "ninetieth": high})
+    return rows
+
+
+def stopping(samples: int) -> list[Row]:
+    """How often the rule stops with a recall below .9, looked at once, or after every answer."""
+    rows = []
+    for found, remaining in ((9, 400), (25, 250), (40, 400), (60, 1500), (100, 300)):
+        tolerated = found / 9
+        for missed in sorted({0, *(int(np.ceil(tolerated * factor)) for factor in (0.5, 1.01, 1.3, 2, 3))}):
+            rng = np.random.default_rng([SETTINGS_SEED, found, missed])
+            orders = [rng.permutation(np.arange(remaining) < missed).cumsum() for _ in range(samples)]
+            fixed = remaining // 2
+            once = [_stopped(found, remaining, missed, [(fixed, int(seen[fixed - 1]))], "once") for seen in orders]
+            rows.append(_stop_row(found, remaining, missed, "once, at half", once))
+            for looks in ("once", "any"):
+                each = [
+                    _stopped(found, remaining, missed, list(enumerate(map(int, seen), start=1)), looks)
+                    for seen in orders
+                ]
+                rows.append(_stop_row(found, remaining, missed, f"{looks}, after every answer", each))
+    return rows
+
+
+def _stopped(found: int, remaining: int, missed: int, looks: list[tuple[int, int]], how: str) -> tuple[int, bool]:
+    """Answers read until the rule stops (all where it does not), and whether recall is below .9 then."""
+    for drawn, positive in looks:
+        if _stops(found, remaining, drawn, positive, how):
+            return drawn, (found + positive) / (found + missed) < 0.9 - 1e-12
+    return remaining, False
+
+
+@cache
+def _stops(found: int, remaining: int, drawn: int, positive: int, looks: str) -> bool:
+    return m.recall_stop(found, remaining, drawn, positive, looks=looks).stop
+
+
+def _stop_row(found: int, remaining: int, missed: int, rule: str, stopped: list[tuple[int, bool]]) -> Row:
+    read, wrong = np.array(stopped).T
+    about = {"part": "stopping", "found": found, "remaining": remaining, "missed": missed, "rule": rule}
+    return about | {"wrong": wrong.mean(), "read": read.mean(), "samples": len(read)}
+
+
+PARTS = {
+    "one": one,
+    "codebook": codebook,
+    "survey": survey,
+    "regressions": regressions,
+    "plan": plan,
+    "stopping": stopping,
+}
 
 
 def main() -> None:
