@@ -113,7 +113,7 @@ def _reliability(answers: pd.DataFrame, chance: pd.DataFrame, true: np.ndarray) 
     """Classes of probability, answers as clusters."""
     group = np.repeat(np.arange(len(answers)), chance.shape[1])
     judged = pd.DataFrame({"probability": chance.to_numpy().ravel(), "value": true.ravel(), "group": group})
-    return coding.reliability(judged)
+    return coding.suggestion_reliability(judged)
 
 
 def _picture(shown: dict[str, pd.DataFrame], path: Path) -> None:

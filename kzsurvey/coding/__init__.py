@@ -21,7 +21,7 @@ from kzsurvey.coding.rules.mentions import code, code_texts
 from kzsurvey.coding.rules.rules import Found, Rule, Rules, compile_rules
 from kzsurvey.coding.rules.text import Folded, fold
 from kzsurvey.coding.suggestions.decisions import human_labels, open_answers
-from kzsurvey.coding.suggestions.judging import Judged, judge_suggestions, learning_curve, reliability
+from kzsurvey.coding.suggestions.judging import Judged, judge_suggestions, learning_curve, suggestion_reliability
 from kzsurvey.coding.suggestions.learning import Suggester, learn_suggestions, suggestion_probabilities
 from kzsurvey.coding.suggestions.queueing import next_answers
 from kzsurvey.coding.suggestions.suggesting import explain, suggest
@@ -75,11 +75,11 @@ __all__ = [
     "read_actions",
     "read_codings",
     "record",
-    "reliability",
     "replay",
     "stand",
     "suggest",
     "suggestion_probabilities",
+    "suggestion_reliability",
     "unitising_alpha",
     "with_people",
 ]

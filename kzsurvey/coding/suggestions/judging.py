@@ -35,7 +35,7 @@ class Judged:
     overall : DataFrame, two rows
         ``average`` (``micro``: all decisions alike; ``macro``: the mean over learned codes), measures and intervals.
     reliability : DataFrame, one row per class of probability
-        From :func:`reliability`.
+        From :func:`suggestion_reliability`.
     answers : DataFrame, one row per answer and code
         ``interview``, ``question``, ``code``, ``value``, ``probability``, ``suggested``, ``group``, ``fold``.
     n_stock : int
@@ -109,7 +109,7 @@ def judge_suggestions(
     table = pd.concat([left_out_decisions(material, fold, number, seed) for number in range(folds)], ignore_index=True)
     judged = table[~table["stock"]].drop(columns="stock").reset_index(drop=True)
     codes, overall = _measured(judged, level)
-    shown = reliability(judged.dropna(subset="probability"), level=level)
+    shown = suggestion_reliability(judged.dropna(subset="probability"), level=level)
     return Judged(codes, overall, shown, judged, int(material.stock.sum()), level)
 
 
@@ -259,7 +259,7 @@ def _macro(top: np.ndarray, bottom: np.ndarray, level: float) -> tuple[float, fl
     return _score_interval(float(shares.mean()), variance, float(bottom.sum()), taking_part, level)
 
 
-def reliability(judged: pd.DataFrame, *, classes: int = 10, level: float = 0.95) -> pd.DataFrame:
+def suggestion_reliability(judged: pd.DataFrame, *, classes: int = 10, level: float = 0.95) -> pd.DataFrame:
     """How often codes stand where the machine gives them a probability.
 
     Parameters
@@ -284,7 +284,7 @@ def reliability(judged: pd.DataFrame, *, classes: int = 10, level: float = 0.95)
     Examples
     --------
     >>> judged = pd.DataFrame({"probability": [0.1, 0.1, 0.9, 0.9], "value": [0, 0, 1, 1], "group": range(4)})
-    >>> reliability(judged, classes=2)[["low", "n", "probability", "share"]].to_dict("records")
+    >>> suggestion_reliability(judged, classes=2)[["low", "n", "probability", "share"]].to_dict("records")
     [{'low': 0.0, 'n': 2, 'probability': 0.1, 'share': 0.0}, {'low': 0.5, 'n': 2, 'probability': 0.9, 'share': 1.0}]
     """
     place = np.clip((judged["probability"].to_numpy() * classes).astype(int), 0, classes - 1)
