@@ -20,6 +20,11 @@ from kzsurvey.coding.rules.examples import example_faults
 from kzsurvey.coding.rules.mentions import code, code_texts
 from kzsurvey.coding.rules.rules import Found, Rule, Rules, compile_rules
 from kzsurvey.coding.rules.text import Folded, fold
+from kzsurvey.coding.suggestions.decisions import human_labels, open_answers
+from kzsurvey.coding.suggestions.judging import Judged, judge_suggestions, learning_curve, suggestion_reliability
+from kzsurvey.coding.suggestions.learning import Suggester, learn_suggestions, suggestion_probabilities
+from kzsurvey.coding.suggestions.queueing import next_answers
+from kzsurvey.coding.suggestions.suggesting import explain, suggest
 from kzsurvey.coding.versions.steps import codebook_version, codes_at
 
 __all__ = [
@@ -29,9 +34,11 @@ __all__ = [
     "Entry",
     "Folded",
     "Found",
+    "Judged",
     "Rule",
     "Rules",
     "State",
+    "Suggester",
     "agreement",
     "case_by_code",
     "code",
@@ -50,19 +57,29 @@ __all__ = [
     "disagreements",
     "entry",
     "example_faults",
+    "explain",
     "final_codes",
     "fingerprint",
     "fold",
     "human_codes",
+    "human_labels",
     "human_shares",
     "import_codings",
+    "judge_suggestions",
+    "learn_suggestions",
+    "learning_curve",
     "merge_codings",
+    "next_answers",
+    "open_answers",
     "quotes",
     "read_actions",
     "read_codings",
     "record",
     "replay",
     "stand",
+    "suggest",
+    "suggestion_probabilities",
+    "suggestion_reliability",
     "unitising_alpha",
     "with_people",
 ]
