@@ -6,9 +6,10 @@ Rules are the first of three sources. Human codings and the suggestions of a mod
 
 from kzsurvey.coding.intercoder.agreement import COEFFICIENTS, agreement, confusion, confusion_matrix
 from kzsurvey.coding.intercoder.unitising import unitising_alpha
+from kzsurvey.coding.rules.deciding import Found
 from kzsurvey.coding.rules.examples import example_faults
 from kzsurvey.coding.rules.mentions import code, code_texts
-from kzsurvey.coding.rules.rules import Found, Rule, Rules, compile_rules
+from kzsurvey.coding.rules.rules import Rule, Rules, compile_rules
 from kzsurvey.coding.rules.text import Folded, fold
 
 __all__ = [

@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from kzsurvey.coding.rules.rules import Found, Rules, compile_rules, find
+from kzsurvey.coding.rules.deciding import Found
+from kzsurvey.coding.rules.finding import find
+from kzsurvey.coding.rules.rules import Rules, compile_rules
 from kzsurvey.coding.rules.text import fold
 
 if TYPE_CHECKING:

@@ -4,6 +4,12 @@ The cues are those of Chinese. What stands inside a match is the pattern's own a
 """
 
 import re
+from functools import cache
+
+import numpy as np
+
+from kzsurvey.coding.rules.literals import united, wanted
+from kzsurvey.coding.rules.scanning import Joined, Scanner, make_scanner
 
 # Words with a negative character that deny nothing; taken out before cues are counted.
 _NO_DENIAL = re.compile(
@@ -50,6 +56,7 @@ _NOW_WELL = re.compile(
 # 该给的都给了: what is due is done, whatever is named between.
 _FULFILLED = re.compile("该(给|补|配|发|办|做|干|休|还|管|落实|解决|兑现)的.{0,8}?(?:都|全|也)(?:已经?|按时)?\\1(?!不)")
 _MARKS = "。!?;,… \n\t"
+_MARK_CODES = [ord(mark) for mark in _MARKS if not mark.isspace()] + [0]
 # Characters around a match that can deny it: more than any of these patterns spans, so long answers stay quick.
 _REACH = 40
 _DISOWNED = re.compile(
@@ -90,6 +97,54 @@ def denied(text: str, start: int, end: int, scope: tuple[int, int]) -> bool:
     if _FULFILLED.search(text[max(scope[0], start - _REACH) : min(scope[1], end + _REACH)]):
         return True
     return _odd_negations(before) or _framed(before, after) or _gone(before, after, next_clause, sentence)
+
+
+def may_be_denied(joined: Joined, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """Whether there are words around matches that :func:`denied` could act on; where not, nothing denies them.
+
+    Parameters
+    ----------
+    joined : Joined, folded texts
+    start, end : (matches,) arrays, places in the joined texts
+
+    Returns
+    -------
+    (matches,) bool array
+    """
+    marks = np.concatenate([[-1], np.flatnonzero(np.isin(joined.characters, _MARK_CODES)), [len(joined.characters)]])
+    before = np.maximum(marks[np.searchsorted(marks, start) - 1] + 1, start - _REACH)
+    following = marks[np.searchsorted(marks, end)]
+    after = np.minimum(following, end + _REACH)
+    windows = {
+        "before": (before, start),
+        "around": (before, after),
+        "after": (end, after),
+        "beyond": (end - 1, following + _REACH),
+    }
+    scanner, kinds = _clues()
+    hits = scanner.scan(joined)
+    doubt = np.isin(joined.characters[start], _MARK_CODES)  # a match that begins with a mark reads over it
+    for kind, (low, high) in windows.items():
+        places = hits.start[kinds[kind][hits.string]]
+        doubt |= np.searchsorted(places, high) > np.searchsorted(places, low)
+    return doubt
+
+
+@cache
+def _clues() -> tuple[Scanner, dict[str, np.ndarray]]:
+    """Strings of which one must be there for a match to be denied, by where they must be."""
+    patterns = {
+        "before": (_DENIAL, _FRAME_BEFORE, _PAST),
+        "around": (_FULFILLED,),
+        "after": (_AFTER,),
+        "beyond": (_DISOWNED,),
+    }
+    needed = {
+        kind: frozenset().union(*(united(wanted(one.pattern).needs) for one in several))
+        for kind, several in patterns.items()
+    }
+    scanner = make_scanner(sorted(frozenset().union(*needed.values())))
+    return scanner, {kind: np.array([one in those for one in scanner.strings]) for kind, those in needed.items()}
 
 
 def _odd_negations(before: str) -> bool:

@@ -4,9 +4,12 @@ import re
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from kzsurvey.coding.rules.scanning import Joined, chunks, join
 
 if TYPE_CHECKING:
     from opencc import OpenCC
@@ -14,12 +17,15 @@ if TYPE_CHECKING:
 # A comma of enumeration joins what one verb governs (不缺资金、人手), so it ends no clause. 不过 inside 忙不过来,
 # 不过是 and 不过如此 is no conjunction, nor is 但 inside 不但 and 但凡.
 _BORDER = re.compile(
-    r"[。!?;,\s…]+|\.(?!\d)|(?<!不)但(?!凡)是?|(?<![得忙管顾跑干做])不过(?![来是去如问])|可是|然而|只是(?=[^因为])"
+    # each alternative begins with a character of its own: what cannot begin a border is passed over at once
+    r"[。!?;,\s…]+|\.(?!\d)|但(?<!不但)(?!凡)是?|不过(?<![得忙管顾跑干做]不过)(?![来是去如问])|可是|然而|只是(?=[^因为])"
 )
 
 
-@dataclass(frozen=True)
-class Folded:
+_STOP = re.compile(r"[。!?;…\n]+|\.(?!\d)")
+
+
+class Folded(NamedTuple):
     """One text, folded for matching.
 
     Attributes
@@ -70,13 +76,7 @@ def fold(texts: Iterable[str]) -> list[Folded]:
     >>> folded.original[slice(*folded.span(start, start + 2))]
     '㎡'
     """
-    texts = list(texts)
-    becomes = {character: _fold_character(character) for character in set().union(*texts)}
-    table = {ord(character): folded for character, folded in becomes.items()}
-    odd = {character for character, folded in becomes.items() if len(folded) != 1 or unicodedata.combining(character)}
-    return [
-        Folded(text, text.translate(table)) if odd.isdisjoint(text) else _fold_with_map(text, becomes) for text in texts
-    ]
+    return [one for chunk in chunks(list(texts)) for one in _fold_together(chunk)]
 
 
 def fold_pattern(pattern: str) -> str:
@@ -114,6 +114,46 @@ def clause_borders(text: str) -> list[tuple[int, int]]:
     [(3, 4), (4, 6)]
     """
     return [match.span() for match in _BORDER.finditer(text)]
+
+
+def sentence_borders(text: str) -> list[tuple[int, int]]:
+    """Where sentences of a folded text part; with :func:`clause`, the sentences that a stretch touches.
+
+    Examples
+    --------
+    >>> sentence_borders("工资低,人少。累!")
+    [(6, 7), (8, 9)]
+    """
+    return [match.span() for match in _STOP.finditer(text)]
+
+
+def _fold_together(texts: list[str]) -> list[Folded]:
+    """Fold texts as one array: each distinct character is looked at once."""
+    joined = join(texts)
+    distinct = np.flatnonzero(np.bincount(joined.characters))
+    becomes = {character: _fold_character(character) for character in map(chr, distinct.tolist())}
+    becomes["\0"] = "\0"  # parts the texts, and is a character of its own in a text that holds one
+    odd = [ord(one) for one, folded in becomes.items() if len(folded) != 1 or unicodedata.combining(one)]
+    same = np.zeros(int(distinct[-1]) + 1 if len(distinct) else 1, dtype=np.uint32)
+    same[distinct] = [ord(one) if len(one) == 1 else 0 for one in map(becomes.get, map(chr, distinct.tolist()))]
+        ord(folded) if len(folded) == 1 else 0 for folded in map(becomes.get, map(chr, distinct.tolist()))
+    ]
+    whole = same[joined.characters].tobytes().decode("utf-32-le", "surrogatepass")
+    needs_map = _holding(joined, odd)
+    starts = joined.starts.tolist()
+    return [
+        _fold_with_map(text, becomes) if mapped else Folded(text, whole[start : start + len(text)])
+        for text, start, mapped in zip(texts, starts[:-1], needs_map, strict=True)
+    ]
+
+
+def _holding(joined: Joined, characters: list[int]) -> list[bool]:
+    """Which of the texts hold one of some characters."""
+    wanted = np.zeros(int(joined.characters.max(initial=0)) + 1, dtype=bool)
+    wanted[characters] = True
+    held = np.zeros(len(joined.starts) - 1, dtype=bool)
+    held[joined.text_of(np.flatnonzero(wanted[joined.characters]))] = True
+    return held.tolist()
 
 
 @cache
