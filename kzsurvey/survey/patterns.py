@@ -16,9 +16,9 @@ or ``@``, or stands between slashes.
 ``a BEFORE/8 b``     the same, a first
 ``a NOT NEAR/8 b``   a, and no b that near; also ``NOT BEFORE/8``
 ``… IN clause``      of all operators inside: in one ``clause``, ``sentence`` (the default) or ``answer``
-``STATED a``         a where nothing denies it (不缺人手 does not say 缺人手): holds in ``pattern`` unless told otherwise
+``STATED a``         a where nothing denies it (不缺人手 does not say 缺人手): in ``pattern`` unless told otherwise
 ``DENIED a``         a only where it is denied
-``MENTIONED a``      a either way: holds in ``exclude`` unless told otherwise
+``MENTIONED a``      a either way: in ``exclude`` unless told otherwise
 ``( … )``            brackets, as many as needed
 ==================== ===============================================================================================
 

@@ -136,8 +136,6 @@ def _fold_together(texts: list[str]) -> list[Folded]:
     odd = [ord(one) for one, folded in becomes.items() if len(folded) != 1 or unicodedata.combining(one)]
     same = np.zeros(int(distinct[-1]) + 1 if len(distinct) else 1, dtype=np.uint32)
     same[distinct] = [ord(one) if len(one) == 1 else 0 for one in map(becomes.get, map(chr, distinct.tolist()))]
-        ord(folded) if len(folded) == 1 else 0 for folded in map(becomes.get, map(chr, distinct.tolist()))
-    ]
     whole = same[joined.characters].tobytes().decode("utf-32-le", "surrogatepass")
     needs_map = _holding(joined, odd)
     starts = joined.starts.tolist()

@@ -47,7 +47,7 @@ def trace_rules(
         - ``weighed``: the weighted phrases of the statement speak against it;
         - ``missing``: all parts of an AND are there but one, or one side of a NEAR;
         - ``far``: NEAR or BEFORE missed by a little; ``order``: BEFORE the other way round;
-        - ``scope``: all parts are there, but not in one clause or sentence; ``NOT``: something is there that must not be.
+        - ``scope``: all parts are there, but not in one clause or sentence; ``NOT``: what must not be there is.
 
     Raises
     ------
