@@ -7,6 +7,8 @@ them: those stand without being looked at one by one.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -14,10 +16,12 @@ import numpy as np
 from kzsurvey.coding.rules.deciding import Found, implied, judged, read_text, stands
 from kzsurvey.coding.rules.expressions import Leaf
 from kzsurvey.coding.rules.index import Index, Lines, Pieces, Windows
-from kzsurvey.coding.rules.negation import may_be_denied
 from kzsurvey.coding.rules.phrases import Phrases, chosen, statements, weigh
 from kzsurvey.coding.rules.rules import Rules
 from kzsurvey.coding.rules.scanning import Hits, Joined, chunks, join
+from kzsurvey.coding.rules.settling import Spans, in_order, settle
+
+_PLACE = itemgetter(0, 1)
 
 
 def find(rules: Rules, schemes: Iterable[str], texts: Sequence[str]) -> list[list[Found]]:
@@ -37,37 +41,29 @@ def find(rules: Rules, schemes: Iterable[str], texts: Sequence[str]) -> list[lis
         says. Where there are phrases, a match is only one voice among those of its statement.
     """
     schemes = list(schemes)
-    above = {rule.code: rule.ancestors for name in schemes for rule in rules.schemes[name]}
-    return [found for chunk in chunks(texts) for found in _found_in(rules, schemes, chunk, above)]
+    return [found for chunk in chunks(texts) for found in _found_in(rules, schemes, chunk)]
 
 
-def _found_in(
-    rules: Rules, schemes: Sequence[str], texts: Sequence[str], above: Mapping[str, tuple[str, ...]]
-) -> list[list[Found]]:
+def _found_in(rules: Rules, schemes: Sequence[str], texts: Sequence[str]) -> list[list[Found]]:
     """What is found in texts that are read together."""
     joined = join(texts)
     by_scheme = [_matched(rules, name, texts, joined) for name in schemes]
-    decided = [[one for found in here for one in found] for here in zip(*by_scheme, strict=True)] if schemes else []
-    decided = decided or [[] for _ in texts]
-    if rules.phrases:
+    if rules.phrases and schemes:
+        above = {rule.code: rule.ancestors for name in schemes for rule in rules.schemes[name]}
+        decided = [[one for found in here for one in found] for here in zip(*by_scheme, strict=True)]
         decided = _weighed(texts, decided, rules.phrases, above)
-    return [sorted(_finest(found, above), key=lambda one: one[:2]) if len(found) > 1 else found for found in decided]
+        return [sorted(_finest(found, above), key=_PLACE) for found in decided]
+    if len(schemes) == 1:
+        return by_scheme[0]
+    return [sorted((one for found in here for one in found), key=_PLACE) for here in zip(*by_scheme, strict=True)] or [
+        [] for _ in texts
+    ]
 
 
 def _finest(found: list[Found], above: Mapping[str, tuple[str, ...]]) -> list[Found]:
     """Without codes that a code below them implies."""
     over = {ancestor for one in found for ancestor in above[one.code]}
-    return [one for one in found if one.code not in over]
-
-
-class _Spans(NamedTuple):
-    """Places where lines match: arrays of equal length; ``start`` and ``end`` in their text."""
-
-    text: np.ndarray
-    start: np.ndarray
-    end: np.ndarray
-    line: np.ndarray
-    rank: np.ndarray  # among the strings of the line: a search takes the first that fits
+    return [one for one in found if one.code not in over] if over else found
 
 
 class _Work(NamedTuple):
@@ -78,43 +74,50 @@ class _Work(NamedTuple):
     known: dict[int, list[tuple[int, int]]]
 
 
+# A line with operators, or of an exclude, and the texts in which it may match.
+_Wider = list[tuple[int, np.ndarray]]
+
+
 def _matched(rules: Rules, scheme: str, texts: Sequence[str], joined: Joined) -> list[list[Found]]:
-    """What the patterns of one scheme find in each text; at the end what finer codes imply."""
+    """What the patterns of one scheme find in each text, in order; with phrases, at the end what finer codes imply."""
     index = rules.index[scheme]
-    found: list[list[Found]] = [[] for _ in texts]
     if not index.rules:
-        return found
-    hits = index.scanner.scan(joined)
-    windows = Windows(index, joined, hits)
-    spans = _put_together(_words(index, joined, hits), _searched(index.patterns, windows, texts))
-    rule_here = np.zeros((len(index.rules), len(texts)), dtype=bool)
-    rule_here[index.patterns.rule[spans.line], spans.text] = True
+        return [[] for _ in texts]
+    windows = Windows(index, joined, index.scanner.scan(joined))
+    spans = in_order(_words(index, windows.hits), _searched(index.patterns, windows, texts))
     wider = _wider(index.patterns, windows)
-    for line, here in wider:
-        rule_here[index.patterns.rule[line], here] = True
-    taken_back = _searched(index.excludes, windows, texts, only=rule_here)
-    excluding = _wider(index.excludes, windows)
-    unquiet = _unquiet(index, spans, taken_back, wider, excluding, len(texts))
-    _add_quiet(found, index, spans, ~unquiet[spans.text], texts, joined, rules)
-    work = _work(index, spans, taken_back, wider, excluding, unquiet)
+    here = np.zeros((len(index.rules), len(texts)), dtype=bool)
+    here[index.patterns.rule[spans.line], joined.text_of(spans.start)] = True
+    for line, those in wider:
+        here[index.patterns.rule[line], those] = True
+    taken_back = _searched(index.excludes, windows, texts, only=here)
+    excluding = _wider(index.excludes, windows, only=here)
+    singly = np.zeros(len(texts), dtype=bool)
+    singly[joined.text_of(taken_back.start)] = True
+    for _, those in (*wider, *excluding):
+        singly[those] = True
+    by_hand = singly[joined.text_of(spans.start)]
+    stand, general = settle(spans.only(~by_hand), joined, texts, index.patterns.rule, index.ancestors)
+    found = _by_text(stand, index, joined)
+    if rules.phrases and len(general.start):
+        found = [one + other for one, other in zip(found, _by_text(general, index, joined), strict=True)]
+    work = _work(index, joined, spans.only(by_hand), taken_back, wider, excluding)
     for number, one in work.items():
         found[number] = _decided(index, one, texts[number], rules)
     return found
 
 
-def _words(index: Index, joined: Joined, hits: Hits) -> _Spans:
+def _words(index: Index, hits: Hits) -> Spans:
     """The places of lines that are nothing but strings."""
     first, after = index.words.indptr[hits.string], index.words.indptr[hits.string + 1]
     times = after - first
     hit = np.repeat(np.arange(len(times)), times)
     place = first[hit] + np.arange(len(hit)) - np.repeat(np.cumsum(times) - times, times)
-    text = joined.text_of(hits.start[hit])
-    start = hits.start[hit] - joined.starts[text]
-    end = start + index.length[hits.string[hit]]
-    return _Spans(text, start, end, index.words.indices[place], index.words.data[place])
+    start = hits.start[hit]
+    return Spans(start, start + index.length[hits.string[hit]], index.words.indices[place], index.words.data[place])
 
 
-def _searched(lines: Lines, windows: Windows, texts: Sequence[str], *, only: np.ndarray | None = None) -> _Spans:
+def _searched(lines: Lines, windows: Windows, texts: Sequence[str], *, only: np.ndarray | None = None) -> Spans:
     """The places of expressions, each looked for only where it may match; with ``only``, in some texts of each rule."""
     found: list[tuple[int, int, int, int]] = []
     for line, matcher in enumerate(lines.matchers):
@@ -127,9 +130,9 @@ def _searched(lines: Lines, windows: Windows, texts: Sequence[str], *, only: np.
             found += _read_through(matcher.plain, texts, pieces, line)
         else:
             found += _read_from(matcher.plain, texts, windows.places(lines.starts[line], pieces), line)
-    columns = np.array(found, dtype=np.int64).reshape(-1, 4)
-    columns = columns[columns[:, 1] < columns[:, 2]]
-    return _Spans(*columns.T, np.zeros(len(columns), dtype=np.int64))
+    text, start, end, line = np.array(found, dtype=np.int64).reshape(-1, 4).T
+    begins = windows.joined.starts[text]
+    return Spans(start + begins, end + begins, line, np.zeros_like(line)).only(start < end)
 
 
 def _read_through(leaf: Leaf, texts: Sequence[str], pieces: Pieces, line: int) -> Iterator[tuple[int, int, int, int]]:
@@ -151,87 +154,59 @@ def _read_from(leaf: Leaf, texts: Sequence[str], pieces: Pieces, line: int) -> I
         yield number, low, reached, line
 
 
-def _put_together(words: _Spans, searched: _Spans) -> _Spans:
-    """Places in the order of the texts."""
-    both = _Spans(*(np.concatenate(columns) for columns in zip(words, searched, strict=True)))
-    order = np.lexsort((both.rank, both.start, both.text))
-    return _Spans(*(column[order] for column in both))
-
-
-def _wider(lines: Lines, windows: Windows) -> list[tuple[int, np.ndarray]]:
+def _wider(lines: Lines, windows: Windows, *, only: np.ndarray | None = None) -> _Wider:
     """Lines with operators, and the texts in which they may match."""
-    several = ((line, lines.needs[line]) for line, matcher in enumerate(lines.matchers) if matcher.plain is None)
-    return [(line, windows.texts(needs)) for line, needs in several]
+    found = []
+    for line, matcher in enumerate(lines.matchers):
+        if matcher.plain is None:
+            texts = windows.texts(lines.needs[line])
+            found.append((line, texts if only is None else texts[only[lines.rule[line], texts]]))
+    return found
 
 
-def _unquiet(index: Index, spans: _Spans, taken_back: _Spans, wider: list, excluding: list, count: int) -> np.ndarray:
-    """(texts,) bool array: where there is more than matches that overlap nothing and that nothing takes back."""
-    unquiet = np.zeros(count, dtype=bool)
-    unquiet[taken_back.text] = True
-    for _, texts in (*wider, *excluding):
-        unquiet[texts] = True
-    reached = np.where(np.diff(spans.text, prepend=-1) > 0, 0, np.concatenate([[0], spans.end[:-1]]))
-    # the farthest end so far within a text: ends grow by an offset from one text to the next
-    offset = spans.text * (int(spans.end.max(initial=0)) + 1)
-    reached = np.maximum.accumulate(reached + offset) - offset
-    unquiet[spans.text[spans.start < reached]] = True
-    unquiet[spans.text[index.is_general[index.patterns.rule[spans.line]]]] = True
-    return unquiet
-
-
-def _add_quiet(
-    found: list[list[Found]],
-    index: Index,
-    spans: _Spans,
-    quiet: np.ndarray,
-    texts: Sequence[str],
-    joined: Joined,
-    rules: Rules,
-) -> None:
-    """Matches that overlap nothing: they stand where nothing near can deny them, and else where nothing does."""
-    text, start, end, line, _ = (column[quiet] for column in spans)
+def _by_text(spans: Spans, index: Index, joined: Joined) -> list[list[Found]]:
+    """The matches of each text."""
+    text = joined.text_of(spans.start)
     begins = joined.starts[text]
-    doubtful = may_be_denied(joined, start + begins, end + begins)
-    code = [
-        (index.rules[rule].code, number + 1)
-        for rule, number in zip(index.patterns.rule.tolist(), index.patterns.number, strict=True)
-    ]
-    last, reading = -1, None
-    columns = (text, start, end, line, doubtful)
-    for number, low, high, one, doubt in zip(*(column.tolist() for column in columns), strict=True):
-        if doubt:
-            if last != number:
-                last, reading = number, read_text(texts[number], rules)
-            if reading.is_denied(low, high):
-                continue
-        found[number].append(Found(low, high, *code[one]))
+    lines = index.patterns
+    code = np.array([index.rules[rule].code for rule in lines.rule_of], dtype=object)[spans.line].tolist()
+    number = (np.array(lines.number, dtype=np.int64)[spans.line] + 1).tolist()
+    columns = ((spans.start - begins).tolist(), (spans.end - begins).tolist(), code, number)
+    found = list(map(Found._make, zip(*columns, strict=True)))
+    cuts = np.searchsorted(text, np.arange(len(joined.starts))).tolist()
+    return [found[low:high] for low, high in pairwise(cuts)]
 
 
 def _work(
-    index: Index, spans: _Spans, taken_back: _Spans, wider: list, excluding: list, unquiet: np.ndarray
+    index: Index, joined: Joined, spans: Spans, taken_back: Spans, wider: _Wider, excluding: _Wider
 ) -> dict[int, _Work]:
-    """The texts that have to be looked at one by one."""
+    """The texts that have to be looked at one by one, and what is known of them."""
     work: dict[int, _Work] = defaultdict(lambda: _Work(defaultdict(set), defaultdict(set), defaultdict(list)))
-    rule_of, number_of, matchers = index.patterns.rule.tolist(), index.patterns.number, index.patterns.matchers
-    here = unquiet[spans.text]
-    for number, start, end, line in zip(*(column[here].tolist() for column in spans[:4]), strict=True):
-        one = work[number]
-        one.lines[rule_of[line]].add(number_of[line])
-        known = one.known[id(matchers[line].plain)]
+    for number, start, end, line in _local(spans, joined):
+        one, lines = work[number], index.patterns
+        one.lines[lines.rule_of[line]].add(lines.number[line])
+        known = one.known[id(lines.matchers[line].plain)]
         if not known or start >= known[-1][1]:  # a search goes on where its last match ended
             known.append((start, end))
+    for number, start, end, line in _local(taken_back, joined):
+        one, lines = work[number], index.excludes
+        one.excludes[lines.rule_of[line]].add(lines.number[line])
+        one.known[id(lines.matchers[line].plain)].append((start, end))
     for line, texts in wider:
         for number in texts.tolist():
-            work[number].lines[rule_of[line]].add(number_of[line])
-    rule_of, number_of, matchers = index.excludes.rule.tolist(), index.excludes.number, index.excludes.matchers
-    for number, start, end, line, _ in zip(*(column.tolist() for column in taken_back), strict=True):
-        work[number].excludes[rule_of[line]].add(number_of[line])
-        work[number].known[id(matchers[line].plain)].append((start, end))
+            work[number].lines[index.patterns.rule_of[line]].add(index.patterns.number[line])
     for line, texts in excluding:
         for number in texts.tolist():
-            if number in work:
-                work[number].excludes[rule_of[line]].add(number_of[line])
+            work[number].excludes[index.excludes.rule_of[line]].add(index.excludes.number[line])
     return work
+
+
+def _local(spans: Spans, joined: Joined) -> Iterator[tuple[int, int, int, int]]:
+    """Text, start and end in the text, and line."""
+    text = joined.text_of(spans.start)
+    begins = joined.starts[text]
+    columns = (text, spans.start - begins, spans.end - begins, spans.line)
+    return zip(*(column.tolist() for column in columns), strict=True)
 
 
 def _decided(index: Index, work: _Work, text: str, rules: Rules) -> list[Found]:
@@ -243,9 +218,8 @@ def _decided(index: Index, work: _Work, text: str, rules: Rules) -> list[Found]:
         for one in judged(index.rules[place], reading, sorted(work.lines[place]), sorted(work.excludes[place]))
         if not one.why
     ]
-    if len(found) < 2:
-        return [one.found for one in found]
-    return [one.found for one in (*stands(found, rules.above), *implied(found, rules.above))]
+    general = implied(found, rules.above) if rules.phrases else []
+    return [one.found for one in (*stands(found, rules.above), *general)]
 
 
 def _weighed(

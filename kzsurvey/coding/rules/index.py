@@ -42,6 +42,11 @@ class Lines:
     needs: list[Numbered]
     starts: list[np.ndarray | None]
 
+    @cached_property
+    def rule_of(self) -> list[int]:
+        """The number of the rule of each line."""
+        return self.rule.tolist()
+
 
 @dataclass(frozen=True, eq=False)
 class Index:
@@ -57,8 +62,7 @@ class Index:
         The patterns that are nothing but a choice of strings; the rank of each string in the choice, from 1.
     sets : (strings x sets) sparse array
         Sets of strings of which other lines need one.
-    is_general : (rules,) bool array
-        Whether the code is above another one of the scheme.
+    ancestors : mapping of the number of a rule to those of the codes above it, where they have one in the scheme
     """
 
     rules: tuple["Rule", ...]
@@ -68,7 +72,7 @@ class Index:
     length: np.ndarray
     words: sparse.csr_array
     sets: sparse.csr_array
-    is_general: np.ndarray
+    ancestors: dict[int, list[int]]
 
 
 class Pieces(NamedTuple):
@@ -91,20 +95,20 @@ class Windows:
     """Where lines may match: sentences, or whole texts, that hold what the lines need."""
 
     def __init__(self, index: Index, joined: Joined, hits: Hits) -> None:
-        self._index, self._joined, self._hits = index, joined, hits
+        self.index, self.joined, self.hits = index, joined, hits
 
     def texts(self, needs: Numbered) -> np.ndarray:
         """The numbers of the texts that hold what is needed."""
-        return _holding(needs, self._texts_with, len(self._joined.starts) - 1)
+        return _holding(needs, self._texts_with, len(self.joined.starts) - 1)
 
     def of(self, leaf: Leaf, needs: Numbered) -> "Pieces":
         """The pieces in which a leaf may match: sentences, or texts where it may read over stops."""
-        starts = self._joined.starts
+        starts = self.joined.starts
         if leaf.ahead is None:
             text = self.texts(needs)
             end = starts[text + 1] - 1 - starts[text]
             return Pieces(text, np.zeros_like(text), end, end)
-        low, high = self._joined.sentences
+        low, high = self.joined.sentences
         sentence = _holding(needs, self._sentences_with, len(low))
         text = self._text_of_sentence[sentence]
         end = np.minimum(high[sentence] + leaf.ahead + _MARGIN, starts[text + 1] - 1)
@@ -116,9 +120,9 @@ class Windows:
         several = [order[first[one] : first[one + 1]] for one in strings.tolist() if first[one] < first[one + 1]]
         if not several or not len(pieces.text):
             return Pieces(*(column[:0] for column in pieces))
-        begun = np.zeros(len(self._joined.characters), dtype=bool)
-        begun[self._hits.start[np.concatenate(several)]] = True
-        place, begins = np.flatnonzero(begun), self._joined.starts[pieces.text]
+        begun = np.zeros(len(self.joined.characters), dtype=bool)
+        begun[self.hits.start[np.concatenate(several)]] = True
+        place, begins = np.flatnonzero(begun), self.joined.starts[pieces.text]
         piece = np.maximum(np.searchsorted(begins + pieces.low, place, side="right") - 1, 0)
         inside = (place >= (begins + pieces.low)[piece]) & (place < (begins + pieces.stop)[piece])
         place, piece = place[inside], piece[inside]
@@ -127,29 +131,29 @@ class Windows:
     @cached_property
     def _by_string(self) -> tuple[np.ndarray, list[int]]:
         """The hits in the order of their strings, and where each string begins among them."""
-        order = np.argsort(self._hits.string, kind="stable")
-        count = np.bincount(self._hits.string, minlength=len(self._index.length))
+        order = np.argsort(self.hits.string, kind="stable")
+        count = np.bincount(self.hits.string, minlength=len(self.index.length))
         return order, np.concatenate([[0], np.cumsum(count)]).tolist()
 
     @cached_property
     def _text_of_sentence(self) -> np.ndarray:
-        return self._joined.text_of(self._joined.sentences[0])
+        return self.joined.text_of(self.joined.sentences[0])
 
     @cached_property
     def _sentences_with(self) -> sparse.csc_array:
         """(sentences x sets): the sets that a sentence holds a string of."""
-        low, _ = self._joined.sentences
-        return self._held(np.searchsorted(low, self._hits.start, side="right") - 1, len(low))
+        low, _ = self.joined.sentences
+        return self._held(np.searchsorted(low, self.hits.start, side="right") - 1, len(low))
 
     @cached_property
     def _texts_with(self) -> sparse.csc_array:
         """(texts x sets): the sets that a text holds a string of."""
-        return self._held(self._joined.text_of(self._hits.start), len(self._joined.starts) - 1)
+        return self._held(self.joined.text_of(self.hits.start), len(self.joined.starts) - 1)
 
     def _held(self, place: np.ndarray, count: int) -> sparse.csc_array:
-        shape = (count, self._index.sets.shape[0])
+        shape = (count, self.index.sets.shape[0])
         ones = np.ones(len(place), dtype=np.int32)
-        held = (sparse.csr_array((ones, (place, self._hits.string)), shape=shape) @ self._index.sets).tocsc()
+        held = (sparse.csr_array((ones, (place, self.hits.string)), shape=shape) @ self.index.sets).tocsc()
         held.sort_indices()
         return held
 
@@ -166,7 +170,8 @@ def make_index(rules: tuple["Rule", ...]) -> Index:
         for rank, one in enumerate(matcher.plain.strings, 1)
     ]
     members = [(strings.setdefault(one, len(strings)), number, 1) for both, number in sets.items() for one in both]
-    general = {ancestor for rule in rules for ancestor in rule.ancestors}
+    number = {rule.code: place for place, rule in enumerate(rules)}
+    above = {place: [number[code] for code in rule.ancestors if code in number] for place, rule in enumerate(rules)}
     return Index(
         rules,
         patterns,
@@ -175,7 +180,7 @@ def make_index(rules: tuple["Rule", ...]) -> Index:
         np.array([len(one) for one in strings], dtype=np.int64),
         _table(spoken, (len(strings), len(patterns.matchers))),
         _table(members, (len(strings), len(sets))),
-        np.array([rule.code in general for rule in rules], dtype=bool),
+        {place: others for place, others in above.items() if others},
     )
 
 

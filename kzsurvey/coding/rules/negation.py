@@ -56,7 +56,6 @@ _NOW_WELL = re.compile(
 # 该给的都给了: what is due is done, whatever is named between.
 _FULFILLED = re.compile("该(给|补|配|发|办|做|干|休|还|管|落实|解决|兑现)的.{0,8}?(?:都|全|也)(?:已经?|按时)?\\1(?!不)")
 _MARKS = "。!?;,… \n\t"
-_MARK_CODES = [ord(mark) for mark in _MARKS if not mark.isspace()] + [0]
 # Characters around a match that can deny it: more than any of these patterns spans, so long answers stay quick.
 _REACH = 40
 _DISOWNED = re.compile(
@@ -99,52 +98,84 @@ def denied(text: str, start: int, end: int, scope: tuple[int, int]) -> bool:
     return _odd_negations(before) or _framed(before, after) or _gone(before, after, next_clause, sentence)
 
 
-def may_be_denied(joined: Joined, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+def may_be_denied(joined: Joined, start: np.ndarray, end: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """Whether there are words around matches that :func:`denied` could act on; where not, nothing denies them.
 
     Parameters
     ----------
     joined : Joined, folded texts
     start, end : (matches,) arrays, places in the joined texts
+    low, high : (matches,) arrays, the clauses that they touch
 
     Returns
     -------
     (matches,) bool array
+
+    Notes
+    -----
+    Each of the patterns needs one of some strings in some place: a negation and what may stand between it and the
+    match, right before the match; a word of the past before and one of the present behind it; and so on.
     """
-    marks = np.concatenate([[-1], np.flatnonzero(np.isin(joined.characters, _MARK_CODES)), [len(joined.characters)]])
-    before = np.maximum(marks[np.searchsorted(marks, start) - 1] + 1, start - _REACH)
-    following = marks[np.searchsorted(marks, end)]
-    after = np.minimum(following, end + _REACH)
-    windows = {
-        "before": (before, start),
-        "around": (before, after),
-        "after": (end, after),
-        "beyond": (end - 1, following + _REACH),
-    }
-    scanner, kinds = _clues()
-    hits = scanner.scan(joined)
-    doubt = np.isin(joined.characters[start], _MARK_CODES)  # a match that begins with a mark reads over it
-    for kind, (low, high) in windows.items():
+    hits = _clues().scan(joined)
+    kinds = _kinds_of_clues()
+    before, after = np.maximum(low, start - _REACH), np.minimum(high, end + _REACH)
+    beyond = high + _REACH
+    # what leads from a negation to the match is made of a few characters only
+    bridge = _bridge()[np.minimum(joined.characters, len(_bridge()) - 1)]
+    place = np.arange(1, len(bridge) + 1)
+    broken = np.maximum.accumulate(np.where(bridge, 0, place))  # behind the last other character
+    near = np.maximum(before, np.concatenate([[0], broken])[start])
+
+    def holds(kind: str, first: np.ndarray, last: np.ndarray) -> np.ndarray:
         places = hits.start[kinds[kind][hits.string]]
-        doubt |= np.searchsorted(places, high) > np.searchsorted(places, low)
-    return doubt
+        return np.searchsorted(places, last) > np.searchsorted(places, first)
+
+    return (
+        holds("negation", near, start)
+        | holds("fulfilled", before, after)
+        | holds("gone", end, after)
+        | holds("disowned", high, beyond)
+        | (holds("frame", before, start) & holds("issue", end, after))
+        | (holds("past", before, start) & holds("now", end, np.maximum(after, end) + 2 * _REACH))
+    )
+
+
+_CLUES = {
+    "negation": _DENIAL,
+    "fulfilled": _FULFILLED,
+    "gone": _AFTER,
+    "disowned": _DISOWNED,
+    "frame": _FRAME_BEFORE,
+    "issue": _FRAME_AFTER,
+    "past": _PAST,
+    "now": _NOW_WELL,
+}
 
 
 @cache
-def _clues() -> tuple[Scanner, dict[str, np.ndarray]]:
-    """Strings of which one must be there for a match to be denied, by where they must be."""
-    patterns = {
-        "before": (_DENIAL, _FRAME_BEFORE, _PAST),
-        "around": (_FULFILLED,),
-        "after": (_AFTER,),
-        "beyond": (_DISOWNED,),
-    }
-    needed = {
-        kind: frozenset().union(*(united(wanted(one.pattern).needs) for one in several))
-        for kind, several in patterns.items()
-    }
-    scanner = make_scanner(sorted(frozenset().union(*needed.values())))
-    return scanner, {kind: np.array([one in those for one in scanner.strings]) for kind, those in needed.items()}
+def _strings_of_clues() -> dict[str, frozenset[str]]:
+    """For each kind of denial strings of which it needs one."""
+    return {kind: united(wanted(pattern.pattern).needs) for kind, pattern in _CLUES.items()}
+
+
+@cache
+def _clues() -> Scanner:
+    return make_scanner(sorted(frozenset().union(*_strings_of_clues().values())))
+
+
+@cache
+def _kinds_of_clues() -> dict[str, np.ndarray]:
+    """(strings,) bool array for each kind."""
+    return {kind: np.array([one in those for one in _clues().strings]) for kind, those in _strings_of_clues().items()}
+
+
+@cache
+def _bridge() -> np.ndarray:
+    """(code points,) bool array: the characters of negations and of what may stand behind them; the last for others."""
+    characters = {ord(one) for one in _CUE.pattern + _BETWEEN if not one.isascii()}
+    found = np.zeros(max(characters) + 2, dtype=bool)
+    found[sorted(characters)] = True
+    return found
 
 
 def _odd_negations(before: str) -> bool:

@@ -56,6 +56,7 @@ def trace_rules(
 
     Examples
     --------
+    >>> from kzsurvey.coding import compile_rules
     >>> from kzsurvey.survey import read_survey
     >>> rules = compile_rules(read_survey("tests/surveys/data/raw/market"))
     >>> trace_rules(["没有客人", "客人不是很少"], rules)[["answer", "code", "outcome", "words"]]
