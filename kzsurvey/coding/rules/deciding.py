@@ -125,7 +125,7 @@ def _candidates(rule: "Rule", number: int, reading: Reading) -> Iterator[Judged]
 
 def _why(one: Judged, rule: "Rule", reading: Reading, taken_back: list[tuple[int, int, str]]) -> str:
     """Why a match does not stand; an exclude counts before a denial."""
-    start, end, _ = one.match
+    start, end = one.match[:2]
     for low, high, scope in taken_back:
         if low < end and high > start:
             return "excluded"
@@ -153,14 +153,12 @@ def _longest(found: Iterable[Judged]) -> list[Judged]:
 
 
 def _rank(one: Judged) -> tuple[int, int, int, int]:
-    start, end, _ = one.match
-    return -_length(one), end - start, start, one.number
+    start, end = one.match[:2]
+    return -_length(one.match.pieces), end - start, start, one.number
 
 
-def _length(one: Judged) -> int:
-    """Characters of its own."""
-    start, end, parts = one.match
-    return sum(high - low for low, high in parts) if parts else end - start
+def _length(pieces: Iterable[tuple[int, int]]) -> int:
+    return sum(end - start for start, end in pieces)
 
 
 def _is_free(piece: tuple[int, int], taken: list[tuple[int, int]]) -> bool:
@@ -181,7 +179,10 @@ def _with_neighbours(found: list[Judged]) -> Iterator[tuple[Judged, list[Judged]
 
 
 def overrules(other: Judged, one: Judged) -> bool:
-    """Whether a match of another code overlaps a match and is longer."""
-    if other.code == one.code or _length(other) <= _length(one):
+    """Whether a match of another code overlaps a match and is longer, in what each claims for itself."""
+    if other.code == one.code:
         return False
-    return any(low < end and start < high for low, high in other.match.pieces for start, end in one.match.pieces)
+    theirs, own = other.match.own, one.match.own
+    return _length(theirs) > _length(own) and any(
+        low < end and start < high for low, high in theirs for start, end in own
+    )

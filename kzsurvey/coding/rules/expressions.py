@@ -24,16 +24,25 @@ class Match(NamedTuple):
     start, end : int
     parts : tuple of (start, end)
         What it is made of, in order of place; empty where that is the whole stretch.
+    borrowed : tuple of (start, end)
+        Parts that another code found: this one refers to them and does not claim them.
     """
 
     start: int
     end: int
     parts: tuple[tuple[int, int], ...] = ()
+    borrowed: tuple[tuple[int, int], ...] = ()
 
     @property
     def pieces(self) -> tuple[tuple[int, int], ...]:
         """Its parts, or itself."""
         return self.parts or ((self.start, self.end),)
+
+    @property
+    def own(self) -> tuple[tuple[int, int], ...]:
+        """Its pieces, those aside that it borrowed."""
+        pieces = self.pieces
+        return tuple(one for one in pieces if one not in self.borrowed) if self.borrowed else pieces
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,7 +209,8 @@ class _Finder:
                 return [Match(*span) for span in self.words(tree)]
             case Code():
                 mood = "MENTIONED" if self.lenient and tree.mood == "STATED" else tree.mood
-                return self.reading.places(tree.code, mood)
+                found = self.reading.places(tree.code, mood)
+                return [one._replace(borrowed=one.pieces) for one in found]
             case Either():
                 return list(dict.fromkeys(one for part in tree.parts for one in self.find(part)))
             case Both():
@@ -286,8 +296,9 @@ def _in_reach(one: Match, other: Match, reach: int, ordered: bool) -> bool:
 def united_match(found: Sequence[Match]) -> Match:
     """One match of several."""
     parts = tuple(sorted({piece for one in found for piece in one.pieces}))
+    borrowed = tuple(piece for one in found for piece in one.borrowed)
     start, end = parts[0][0], max(end for _, end in parts)
-    return Match(start, end, parts if len(parts) > 1 else ())
+    return Match(start, end, parts if len(parts) > 1 else (), borrowed)
 
 
 def _needs(tree: Tree, leaf: dict[Words, Leaf], needs_of: Callable[[str], Needs]) -> Needs:
