@@ -21,6 +21,7 @@ _HOME = {
     "read_answers": "cleaning",
     "clean": "cleaning",
     "code": "coding",
+    "concordance": "coding",
     "analyse": "modelling",
     "sample_design": "modelling",
     "fit": "modelling",

@@ -4,6 +4,8 @@ Rules are the first of three sources. Human codings and the suggestions of a mod
 ``person`` and ``model``: they need another reader, not another table.
 """
 
+from kzsurvey.coding.exploring.contexts import concordance
+from kzsurvey.coding.exploring.frequent import frequent_phrases, phrase_table
 from kzsurvey.coding.intercoder.agreement import COEFFICIENTS, agreement, confusion, confusion_matrix
 from kzsurvey.coding.intercoder.unitising import unitising_alpha
 from kzsurvey.coding.rules.deciding import Found
@@ -11,6 +13,7 @@ from kzsurvey.coding.rules.examples import example_faults
 from kzsurvey.coding.rules.mentions import code, code_texts
 from kzsurvey.coding.rules.rules import Rule, Rules, compile_rules
 from kzsurvey.coding.rules.text import Folded, fold
+from kzsurvey.coding.rules.tracing import trace_rules
 
 __all__ = [
     "COEFFICIENTS",
@@ -22,9 +25,13 @@ __all__ = [
     "code",
     "code_texts",
     "compile_rules",
+    "concordance",
     "confusion",
     "confusion_matrix",
     "example_faults",
     "fold",
+    "frequent_phrases",
+    "phrase_table",
+    "trace_rules",
     "unitising_alpha",
 ]
