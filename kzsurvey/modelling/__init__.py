@@ -32,8 +32,11 @@ _HOME = {
         "EValue adjusted_estimates confounding_bounds e_value e_value_of partial_r2 robustness_value"
     ),
     "coded.coded_regression": "coded_regression",
+    "coded.correspondence": "Correspondence correspondence",
+    "coded.distinctive": "codes_by_groups distinctive",
     "coded.human_samples": "RecallStop draw_sample recall_stop",
     "coded.prevalence": "answers_to_code prevalence",
+    "coded.together": "co_occurrence",
     "declared.analysis": "analyse sample_design weighting",
     "declared.claims": (
         "Moderation along_moderator average_effects claimed_term equations fragility indirect_along_rho "

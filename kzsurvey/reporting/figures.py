@@ -27,13 +27,21 @@ from kzsurvey.reporting.formats import shown, shown_tick
 if TYPE_CHECKING:
     from kzsurvey.reporting.context import Report
 
-WIDTH, ROW, MARGIN, PANEL, UPRIGHT = 5.6, 0.31, 1.0, 0.68, 3.0  # inches; MARGIN is what stands around the rows
+WIDTH, ROW, MARGIN, PANEL, UPRIGHT, SQUARE = (
+    5.6,
+    0.31,
+    1.0,
+    0.68,
+    3.0,
+    4.9,
+)  # inches; MARGIN is what stands around the rows
 LABEL = 26  # width of a label in Latin letters; a Chinese character takes two
 DOTS = 180  # per inch
 INK, SOFT, LINE = "#1d2b36", "#5b6b78", "#c9d1d8"
 SHADES = ("#1f3a4d", "#6f93ab", "#b9cedb", "#e6edf1", "#f6f2e7")
 DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 1.5, 1, 1.5)))
 BOX, LEVEL, BOX_LABEL = (1.55, 0.62), 1.05, 20  # inches of a box and between boxes; Latin letters in a box
+STEP = 0.34  # inches between codes of a network
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 STYLE = {
     "font.size": 9,
@@ -74,7 +82,9 @@ def draw(
         ``bars``: ``estimate``; ``parts``: one column of shares per part, in order. ``paths``, a row per arrow:
         ``path``, ``source``, ``target``, ``estimate``, ``conf_low``, ``conf_high``; where a box stands follows from the
         arrows in and out of it. ``curve``: ``value`` (along the horizontal axis), ``estimate``, ``conf_low``,
-        ``conf_high``, optional ``group``.
+        ``conf_high``, optional ``group``. ``network``, a row per pair: ``first``, ``second``, ``estimate``, optional
+        ``conf_low``, ``conf_high``, ``count_first``, ``count_second``. ``map``: ``label``, ``group`` (two kinds of
+        points), ``x``, ``y``, optional ``width``, ``height``, ``angle`` of an ellipse.
     report : Report
     kind : str
         A key of ``FIGURES``.
@@ -83,7 +93,8 @@ def draw(
     format : str
         How numbers on the axis are written.
     **options
-        ``axis``: text of the value axis. Of ``curve`` also ``upright``: text of the vertical axis, above it;
+        ``axis``: text of the value axis; of ``network`` what the width of lines means. Of ``curve`` and ``map`` also
+        ``upright``: text of the vertical axis. Of ``curve``
         ``middle``: from where to where a bar on the horizontal axis says that the middle half of the sample is;
         ``marks``: values at which the interval ends at 0.
 
@@ -209,7 +220,7 @@ def paths(figure: Figure, data: pd.DataFrame, report: "Report", *, format: str, 
     places = _boxes(data)
     for name, (x, y) in places.items():
         text = {"ha": "center", "va": "center", "size": 9, "zorder": 4}
-        axes.text(x, y, _wrapped(name, BOX_LABEL), **text)
+        axes.text(x, y, wrapped(name, BOX_LABEL), **text)
         axes.add_patch(_box(x, y))
     for row in data.itertuples(index=False):
         _arrow(axes, places[row.source], places[row.target], clear=_excludes_zero(row))
@@ -253,9 +264,25 @@ def curve(
         axes.plot(middle, (0.012, 0.012), color=INK, linewidth=4, solid_capstyle="butt", transform=across, zorder=5)
 
 
+def network(figure: Figure, data: pd.DataFrame, report: "Report", *, format: str, axis: str = "") -> None:
+    """Codes and the lines between those that are named together."""
+    from kzsurvey.reporting.maps import draw_network
+
+    draw_network(figure, data, report, format=format, axis=axis)
+
+
+def positions(
+    figure: Figure, data: pd.DataFrame, report: "Report", *, format: str, axis: str = "", upright: str = ""
+) -> None:
+    """Codes and groups on two dimensions, with their regions."""
+    from kzsurvey.reporting.maps import draw_map
+
+    draw_map(figure, data, report, format=format, axis=axis, upright=upright)
+
+
 def _by_rows(data: pd.DataFrame) -> float:
     """Height of a figure with a row per label, higher where labels need several lines or rows hold several groups."""
-    lines = max((_wrapped(str(label)).count("\n") + 1 for label in data["label"]), default=1)
+    lines = max((wrapped(str(label)).count("\n") + 1 for label in data["label"]), default=1)
     groups = data["group"].nunique() if "group" in data else 1
     legend = 0.0 if groups == 1 else 0.19 * -(-groups // _columns(list(data["group"].unique())))
     return MARGIN + legend + ROW * max(data["label"].nunique(), 2) * max(1.0, 0.6 * lines, 0.5 * groups)
@@ -271,6 +298,17 @@ def _by_mediators(data: pd.DataFrame) -> float:
     return 0.7 + BOX[1] + LEVEL * max(len(_between(data)), 1)
 
 
+def _by_codes(data: pd.DataFrame) -> float:
+    """Height of a network."""
+    from kzsurvey.reporting.maps import network_height
+
+    return network_height(data)
+
+
+def _square(data: pd.DataFrame) -> float:
+    return SQUARE
+
+
 def _fixed(data: pd.DataFrame) -> float:
     return UPRIGHT
 
@@ -283,6 +321,8 @@ FIGURES = {
     "histogram": Kind(histogram, "integer", _fixed, marks=True),
     "paths": Kind(paths, "number", _by_mediators),
     "curve": Kind(curve, "number", _fixed),
+    "network": Kind(network, "number", _by_codes),
+    "map": Kind(positions, "number", _square),
 }
 
 
@@ -299,7 +339,7 @@ def _points(axes: Axes, part: pd.DataFrame, place: np.ndarray, number: int, grou
 
 
 def _rows(axes: Axes, labels: Sequence[str]) -> None:
-    axes.set_yticks(range(len(labels)), [_wrapped(label) for label in labels])
+    axes.set_yticks(range(len(labels)), [wrapped(label) for label in labels])
     axes.set_ylim(len(labels) - 0.4, -0.6)
 
 
@@ -374,8 +414,8 @@ def _both_scales(axes: Axes, format: str, axis: str, upright: str) -> None:
     """Numbers and names on both axes of a curve."""
     for along in (axes.xaxis, axes.yaxis):
         along.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
-    axes.set_xlabel(_wrapped(axis, 3 * LABEL))
-    axes.set_title(_wrapped(upright, 3 * LABEL), loc="left", fontsize=9)  # upright letters are hard to read
+    axes.set_xlabel(wrapped(axis, 3 * LABEL))
+    axes.set_title(wrapped(upright, 3 * LABEL), loc="left", fontsize=9)  # upright letters are hard to read
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: shown_tick(value, "number", axes.get_xticks())))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: shown_tick(value, format, axes.get_yticks())))
     axes.grid(color=LINE, linewidth=0.6)
@@ -422,7 +462,7 @@ def _families() -> list[str]:
     return [font_manager.FontProperties(fname=path).get_name(), "DejaVu Sans"]
 
 
-def _wrapped(label: str, width: int = LABEL) -> str:
+def wrapped(label: str, width: int = LABEL) -> str:
     """A label in lines of at most so many Latin widths."""
     if not any(_width(character) == 2 for character in label):
         return "\n".join(textwrap.wrap(label, width)) or label

@@ -43,7 +43,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import NamedTuple
 
-from kzsurvey.survey.regular import runs_away
+from kzsurvey.survey.regular import compiled, runs_away
 from kzsurvey.survey.sheets import listed, near
 
 WORD_LIST = re.compile(r"\{([^\W\d]\w*)\}")
@@ -58,6 +58,7 @@ _QUOTED = r'"[^"]*"|“[^“”]*”|「[^「」]*」'
 _SLASHED = r"/(?:[^/\\]|\\.)+/"
 _LITERAL = re.compile(rf"{_QUOTED}|(?:(?<=[\s(])|^){_SLASHED}(?=[\s)]|$)")
 _IS_RULE = re.compile(rf"(?:^|(?<=[\s()])|(?<=^~)|(?<=[\s()]~))(?:{_OPERATOR})(?:/\S*)?(?=[\s()~]|$)|^\s*[@~]")
+_MAY_BE_RULE = re.compile(r"[A-Z]{2}|^\s*[@\"“「/]")
 _SMALL = re.compile(r"(?<=\s)(?:and|or|not|near/\d+|before/\d+)(?=\s)")
 _TOKEN = re.compile(
     rf"\s*(?:(?P<quoted>{_QUOTED})|(?P<slashed>{_SLASHED}(?=[\s()]|$))|(?P<list>\{{[^{{}}]*\}}(?=[\s()]|$))"
@@ -192,7 +193,7 @@ def read_line(
     problems: list[Problem] = []
     if not is_rule(line):
         tree = _expression(line, line, words, mood, problems)
-        if small := _SMALL.search(line) if not line.isascii() else None:
+        if small := _SMALL.search(line) if " " in line and not line.isascii() else None:
             hint = f"words that are meant as they are stand in quotes: “{line}”"
             problems.append(_at(line, small.start(), f"{small[0]} in small letters", small[0].upper(), hint))
         return Line(line, tree, "clause", tuple(problems))
@@ -268,6 +269,8 @@ def is_rule(line: str) -> bool:
     >>> [is_rule(line) for line in ("工资低", "工资 AND 低", "“工资 AND 低”", "BRAND", "/工资/", "{pay}低")]
     [False, True, True, False, True, False]
     """
+    if not _MAY_BE_RULE.search(line):
+        return False
     return bool(_IS_RULE.search(_LITERAL.sub(lambda found: "~" * len(found[0]), line)))
 
 
@@ -346,12 +349,6 @@ def written(tree: Tree) -> str:
 def _bracketed(tree: Tree) -> str:
     """A part of a rule as a part of another."""
     return f"({written(tree)})" if isinstance(tree, Both) else written(tree)
-
-
-@cache
-def compiled(pattern: str) -> re.Pattern:
-    """A regular expression, compiled once though several stages look at it."""
-    return re.compile(pattern)
 
 
 @cache

@@ -6,17 +6,21 @@ text is read.
 """
 
 import re
-import re._constants as signs  # the parser of the standard library; nothing else knows its own patterns
+import re._compiler as compiler  # the parts of the standard library's re; nothing else knows its own patterns
+import re._constants as signs
 import re._parser as parser
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import NamedTuple
 
 UNBOUNDED = 20  # repeats that may go on longer than this count as endless
 COPIES = 4  # repeats up to this many rounds are written out
 LARGEST = 400  # characters of a repeat; a longer one is not looked at
 
+_CHARACTERS = (signs.LITERAL, signs.NOT_LITERAL, signs.ANY, signs.IN)
 _REPEATS = (signs.MAX_REPEAT, signs.MIN_REPEAT, signs.POSSESSIVE_REPEAT)
+_MAY_BE_ENDLESS = re.compile(r"(?<!\\)[*+]|,\}|[2-9]\d\}|\d{3}\}")
 _SAMPLES = "啊a0_ \n-"  # one of each kind that a class such as \\w can tell apart
 
 
@@ -62,15 +66,28 @@ def runs_away(pattern: str) -> str:
     >>> runs_away("(?:人|手)*不够")
     ''
     """
-    if len(re.findall(r"(?<!\\)[*+]|,\}|\d\d\}", pattern)) == 0:
+    if not _MAY_BE_ENDLESS.search(pattern):
         return ""
-    alphabet = sorted({*pattern, *_SAMPLES})
-    for body in _endless(parser.parse(pattern)):
-        graph = _Graph(alphabet)
+    for body in _endless(parsed(pattern)):
+        if len(body) == 1 and body[0][0] in _CHARACTERS:
+            continue
+        graph = _Graph(sorted({*_letters(body), *_SAMPLES}))
         piece = graph.repeated(graph.sequence(body))
         if piece.first and len(graph.reads) <= LARGEST and (words := graph.ambiguous()):
             return words
     return ""
+
+
+@cache
+def parsed(pattern: str) -> parser.SubPattern:
+    """The structure of a pattern, read once though several stages look at it; not to be changed."""
+    return parser.parse(pattern)
+
+
+@cache
+def compiled(pattern: str) -> re.Pattern:
+    """A regular expression, compiled once, and from the structure that was read already: reading takes longest."""
+    return compiler.compile(parsed(pattern))
 
 
 def _endless(tree: Iterable) -> Iterable:
@@ -80,6 +97,18 @@ def _endless(tree: Iterable) -> Iterable:
             yield value[2]
         else:
             yield from (one for inside in parts_of(sign, value) for one in _endless(inside))
+
+
+def _letters(tree: Iterable) -> Iterable[str]:
+    """The characters that a pattern names."""
+    for sign, value in tree:
+        if sign in (signs.LITERAL, signs.NOT_LITERAL):
+            yield chr(value)
+        elif sign is signs.IN:
+            codes = (one for kind, one in value if kind in (signs.LITERAL, signs.RANGE))
+            yield from (chr(code) for one in codes for code in (one if isinstance(one, tuple) else (one,)))
+        else:
+            yield from (letter for part in parts_of(sign, value) for letter in _letters(part))
 
 
 def parts_of(sign: object, value: object) -> Sequence:
@@ -129,7 +158,7 @@ class _Graph:
             return _Piece(first, last, sum(piece.empty for piece in pieces))
         if sign in _REPEATS:
             return self.counted(*value)
-        if sign in (signs.LITERAL, signs.NOT_LITERAL, signs.ANY, signs.IN):
+        if sign in _CHARACTERS:
             return self.character(sign, value)
         return _NOTHING
 

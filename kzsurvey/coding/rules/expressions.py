@@ -13,7 +13,8 @@ from typing import NamedTuple
 from kzsurvey.coding.rules.literals import Needs, either, joint, wanted
 from kzsurvey.coding.rules.negation import denied
 from kzsurvey.coding.rules.text import clause, clause_borders, fold_pattern, sentence_borders
-from kzsurvey.survey.patterns import Both, Code, Either, Line, Near, Tree, Words, compiled, leaves
+from kzsurvey.survey.patterns import Both, Code, Either, Line, Near, Tree, Words, leaves
+from kzsurvey.survey.regular import compiled
 
 
 class Match(NamedTuple):

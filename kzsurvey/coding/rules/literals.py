@@ -6,17 +6,18 @@ that is seen without it. Where a pattern is nothing but a choice of strings, it 
 
 import re
 import re._constants as signs  # the parser of the standard library; nothing else knows its own patterns
-import re._parser as parser
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import NamedTuple
 
-from kzsurvey.survey.regular import parts_of, reads
+from kzsurvey.survey.regular import parsed, parts_of, reads
 
 MOST = 300  # strings that a part may stand for; beyond them it is taken to say nothing
 RANGE = 40  # characters of a class such as [一-十]
 ROUNDS = 2  # of a repeat, written out
 BEST = 3  # sets of strings kept of each alternative
 STOPS = "。!?;\0"  # what ends a sentence that is read alone; \0 parts texts
+_STOP_CODES = frozenset(map(ord, STOPS))
 FARTHEST_AHEAD = 100  # characters that a pattern may look ahead of its match
 
 Strings = frozenset[str]
@@ -71,46 +72,24 @@ def wanted(pattern: str) -> Wanted:
     >>> wanted(".").needs is None
     True
     """
-    tree = parser.parse(pattern)
-    starts, ahead = _starts(tree, ignoring_case=False), _ahead(tree)
-    strings = _exactly(tree, ignoring_case=False, widthless=False)
-    if strings is not None and "" not in strings:
+    tree = parsed(pattern)
+    reader = _Reader({})
+    starts, ahead = reader.starts(tree), _ahead(tree)
+    strings = reader.exactly(tree)
+    if strings is not None and "" not in strings and not _looks_around(tree):
         return Wanted(_unhidden(strings), ((frozenset(strings),),), starts, ahead)
     alternatives = []
     for branch in _branches(tree):
-        sets = sorted(_sets(branch, ignoring_case=False), key=_worth, reverse=True)
+        sets = sorted(reader.sets(branch), key=_worth, reverse=True)
         if not sets:
             return Wanted(None, None, starts, ahead)
         alternatives.append(tuple(sets[:BEST]))
     return Wanted(None, tuple(alternatives), starts, ahead)
 
 
-def _starts(tree: Iterable, *, ignoring_case: bool) -> Strings | None:
-    """Strings of which one begins each match."""
-    run: tuple[str, ...] = ("",)
-    for sign, value in tree:
-        strings = _strings(sign, value, ignoring_case, widthless=True)
-        if strings is None:
-            further = None if all(run) else _first_of(sign, value, ignoring_case)
-            if further is None:
-                break
-            return frozenset(low + high for low in run for high in (further if not low else ("",)))
-        if len(run) * len(strings) > MOST:
-            break
-        run = tuple(low + high for low in run for high in strings)
-    return frozenset(run) if all(run) else None
-
-
-def _first_of(sign: object, value: object, ignoring_case: bool) -> Strings | None:
-    """Strings of which one begins each match of a part that is more than a choice of strings."""
-    if sign is signs.SUBPATTERN:
-        return _starts(value[3], ignoring_case=ignoring_case or bool(value[1] & re.IGNORECASE))
-    if sign in _REPEATS and value[0] > 0:
-        return _starts(value[2], ignoring_case=ignoring_case)
-    if sign is signs.BRANCH:
-        several = [_starts(branch, ignoring_case=ignoring_case) for branch in value[1]]
-        return None if None in several else frozenset().union(*several)
-    return None
+def _looks_around(tree: Iterable) -> bool:
+    """Whether a pattern looks at what is before or behind its match."""
+    return any(sign in _WIDTHLESS or any(_looks_around(part) for part in parts_of(sign, value)) for sign, value in tree)
 
 
 def _ahead(tree: Iterable) -> int | None:
@@ -122,13 +101,22 @@ def _ahead(tree: Iterable) -> int | None:
             farthest = max(farthest, widest)
             continue
         if sign in (signs.LITERAL, signs.NOT_LITERAL, signs.IN, signs.ANY):
-            inside = [None if any(reads(sign, value, stop) for stop in STOPS) else 0]
+            inside = [None if _reads_a_stop(sign, value) else 0]
         else:
             inside = [_ahead(part) for part in parts_of(sign, value)]
         if None in inside:
             return None
         farthest = max(farthest, *inside, 0)
     return farthest if farthest <= FARTHEST_AHEAD else None
+
+
+def _reads_a_stop(sign: object, value: object) -> bool:
+    """Whether one character of a pattern may be the end of a sentence."""
+    if sign is signs.IN and all(kind is signs.LITERAL for kind, _ in value):
+        return not _STOP_CODES.isdisjoint(code for _, code in value)
+    if sign is signs.LITERAL:
+        return value in _STOP_CODES
+    return any(reads(sign, value, stop) for stop in STOPS)
 
 
 def joint(parts: Iterable[Needs]) -> Needs:
@@ -174,65 +162,119 @@ def _branches(tree: Iterable) -> list:
     return list(tree[0][1][1]) if len(tree) == 1 and tree[0][0] is signs.BRANCH else [tree]
 
 
-def _sets(tree: Iterable, *, ignoring_case: bool) -> Iterator[Strings]:
-    """Sets of strings of which every match has one of each."""
-    run: tuple[str, ...] = ("",)
-    for sign, value in [*tree, (None, None)]:
-        exact = None if sign is None else _exactly([(sign, value)], ignoring_case=ignoring_case, widthless=True)
-        if exact is not None and len(run) * len(exact) <= MOST:
-            run = tuple(low + high for low in run for high in exact)
-            continue
-        if "" not in run:
-            yield frozenset(run)
-        run = exact if exact is not None else ("",)
-        if exact is None and sign is not None:
-            yield from _inner_sets(sign, value, ignoring_case)
+@dataclass(frozen=True, eq=False)
+class _Reader:
+    """Reads the structure of one pattern; what each part stands for is worked out once.
 
-
-def _inner_sets(sign: object, value: object, ignoring_case: bool) -> Iterator[Strings]:
-    """Sets of strings of a part that is more than a choice of strings."""
-    if sign is signs.SUBPATTERN:
-        yield from _sets(value[3], ignoring_case=ignoring_case or bool(value[1] & re.IGNORECASE))
-    elif sign in _REPEATS and value[0] > 0:
-        yield from _sets(value[2], ignoring_case=ignoring_case)
-    elif sign is signs.BRANCH:
-        best = [max(_sets(branch, ignoring_case=ignoring_case), key=_worth, default=None) for branch in value[1]]
-        if None not in best:
-            yield frozenset().union(*best)
-
-
-def _exactly(tree: Iterable, *, ignoring_case: bool, widthless: bool) -> tuple[str, ...] | None:
-    """The strings that a part stands for, in the order of a search; None where it is more.
-
-    With ``widthless``, what looks ahead or behind is passed over: then the part matches some of the strings.
+    Attributes
+    ----------
+    known : mapping of a part to the strings it stands for
+    ignoring_case : bool
     """
-    run: tuple[str, ...] = ("",)
-    for sign, value in tree:
-        strings = _strings(sign, value, ignoring_case, widthless)
-        if strings is None or len(run) * len(strings) > MOST:
-            return None
-        run = tuple(low + high for low in run for high in strings)
-    return run
 
+    known: dict[tuple[int, bool], tuple[str, ...] | None]
+    ignoring_case: bool = False
 
-def _strings(sign: object, value: object, ignoring_case: bool, widthless: bool) -> tuple[str, ...] | None:
-    """The strings that one part of a pattern stands for."""
-    if sign in (signs.LITERAL, signs.IN):
-        return _characters(sign, value, ignoring_case)
-    if sign in _WIDTHLESS and widthless:
-        return ("",)
-    inside = None
-    if sign is signs.SUBPATTERN and not value[2]:
-        ignoring = ignoring_case or bool(value[1] & re.IGNORECASE)
-        inside = [_exactly(value[3], ignoring_case=ignoring, widthless=widthless)]
-    elif sign is signs.BRANCH:
-        inside = [_exactly(branch, ignoring_case=ignoring_case, widthless=widthless) for branch in value[1]]
-    elif sign in _REPEATS and value[1] <= ROUNDS:
-        once = _exactly(value[2], ignoring_case=ignoring_case, widthless=widthless)
-        inside = [once and _rounds(once, value[0], value[1], greedy=sign is signs.MAX_REPEAT)]
-    if inside is None or any(one is None for one in inside):
+    def inside(self, flags: int) -> "_Reader":
+        """A reader of a group with flags of its own."""
+        return _Reader(self.known, True) if flags & re.IGNORECASE and not self.ignoring_case else self
+
+    def sets(self, tree: Iterable) -> Iterator[Strings]:
+        """Sets of strings of which every match has one of each."""
+        run: tuple[str, ...] = ("",)
+        for sign, value in [*tree, (None, None)]:
+            exact = None if sign is None else self.strings(sign, value)
+            if exact is not None and len(run) * len(exact) <= MOST:
+                run = _together(run, exact)
+                continue
+            if "" not in run:
+                yield frozenset(run)
+            run = exact if exact is not None else ("",)
+            if exact is None and sign is not None:
+                yield from self.inner_sets(sign, value)
+
+    def inner_sets(self, sign: object, value: object) -> Iterator[Strings]:
+        """Sets of strings of a part that is more than a choice of strings."""
+        if sign is signs.SUBPATTERN:
+            yield from self.inside(value[1]).sets(value[3])
+        elif sign in _REPEATS and value[0] > 0:
+            yield from self.sets(value[2])
+        elif sign is signs.BRANCH:
+            best = [max(self.sets(branch), key=_worth, default=None) for branch in value[1]]
+            if None not in best:
+                yield frozenset().union(*best)
+
+    def starts(self, tree: Iterable) -> Strings | None:
+        """Strings of which one begins each match."""
+        run: tuple[str, ...] = ("",)
+        for sign, value in tree:
+            strings = self.strings(sign, value)
+            if strings is None:
+                further = None if all(run) else self.first_of(sign, value)
+                if further is None:
+                    break
+                return frozenset(low + high for low in run for high in (further if not low else ("",)))
+            if len(run) * len(strings) > MOST:
+                break
+            run = _together(run, strings)
+        return frozenset(run) if all(run) else None
+
+    def first_of(self, sign: object, value: object) -> Strings | None:
+        """Strings of which one begins each match of a part that is more than a choice of strings."""
+        if sign is signs.SUBPATTERN:
+            return self.inside(value[1]).starts(value[3])
+        if sign in _REPEATS and value[0] > 0:
+            return self.starts(value[2])
+        if sign is signs.BRANCH:
+            several = [self.starts(branch) for branch in value[1]]
+            return None if None in several else frozenset().union(*several)
         return None
-    return tuple(dict.fromkeys(one for strings in inside for one in strings))
+
+    def exactly(self, tree: Iterable) -> tuple[str, ...] | None:
+        """The strings that parts one after the other stand for, in the order of a search; None where they are more.
+
+        What looks ahead or behind is passed over: with it, only some of the strings match.
+        """
+        run: tuple[str, ...] = ("",)
+        for sign, value in tree:
+            strings = self.strings(sign, value)
+            if strings is None or len(run) * len(strings) > MOST:
+                return None
+            run = _together(run, strings)
+        return run
+
+    def strings(self, sign: object, value: object) -> tuple[str, ...] | None:
+        """The strings that one part of a pattern stands for."""
+        if sign is signs.LITERAL:
+            return _characters([(sign, value)], self.ignoring_case)
+        if sign in _WIDTHLESS:
+            return ("",)
+        key = id(value), self.ignoring_case
+        if key not in self.known:
+            self.known[key] = self._read(sign, value)
+        return self.known[key]
+
+    def _read(self, sign: object, value: object) -> tuple[str, ...] | None:
+        if sign is signs.IN:
+            return _characters(value, self.ignoring_case)
+        inside = None
+        if sign is signs.SUBPATTERN and not value[2]:
+            inside = [self.inside(value[1]).exactly(value[3])]
+        elif sign is signs.BRANCH:
+            inside = [self.exactly(branch) for branch in value[1]]
+        elif sign in _REPEATS and value[1] <= ROUNDS:
+            once = self.exactly(value[2])
+            inside = [once and _rounds(once, value[0], value[1], greedy=sign is signs.MAX_REPEAT)]
+        if inside is None or any(one is None for one in inside):
+            return None
+        return inside[0] if len(inside) == 1 else tuple(dict.fromkeys(one for strings in inside for one in strings))
+
+
+def _together(run: tuple[str, ...], further: tuple[str, ...]) -> tuple[str, ...]:
+    """Strings one after the other."""
+    if len(further) == 1:
+        return tuple([low + further[0] for low in run]) if further[0] else run
+    return tuple([low + high for low in run for high in further])
 
 
 def _rounds(once: tuple[str, ...], least: int, most: int, *, greedy: bool) -> tuple[str, ...]:
@@ -244,10 +286,10 @@ def _rounds(once: tuple[str, ...], least: int, most: int, *, greedy: bool) -> tu
     return further + stop if greedy else stop + further
 
 
-def _characters(sign: object, value: object, ignoring_case: bool) -> tuple[str, ...] | None:
+def _characters(members: Iterable[tuple[object, object]], ignoring_case: bool) -> tuple[str, ...] | None:
     """The characters that a letter or a class stands for."""
     found: list[str] = []
-    for kind, one in [(sign, value)] if sign is signs.LITERAL else value:
+    for kind, one in members:
         if kind is signs.LITERAL:
             found.append(chr(one))
         elif kind is signs.RANGE and one[1] - one[0] <= RANGE:

@@ -21,10 +21,10 @@ class Correspondence:
     inertia : DataFrame, one row per dimension
         ``dimension``, ``singular_value``, ``inertia``, ``share``, ``cumulative``.
     rows, columns : DataFrame, one row per code, per group
-        ``item``, ``count`` (mentions in the table, unweighted), ``mass``, ``inertia`` (its part of the total), ``x`` and
-        ``y`` (principal coordinates on the first two dimensions), ``contribution_x``, ``contribution_y`` (its part of the
-        dimension), ``cos2_x``, ``cos2_y`` (how much of its own inertia the dimension shows); with a bootstrap ``width``,
-        ``height`` (half axes of the ellipse) and ``angle`` (degrees of the first from the horizontal).
+        ``item``, ``count`` (mentions, unweighted), ``mass``, ``inertia`` (its part of the total), ``x`` and ``y``
+        (principal coordinates on two dimensions), ``contribution_x``, ``contribution_y`` (its part of the
+        dimension), ``cos2_x``, ``cos2_y`` (what of its own inertia the dimension shows); with a bootstrap ``width``,
+        ``height`` (half axes of the ellipse), ``angle`` (degrees of the first from the horizontal).
     n : int, interviews with a group and an answer
     total : float, inertia of the table
     level : float, of the ellipses
@@ -89,15 +89,15 @@ def correspondence(
     ----------
     Greenacre, M. (2017). Correspondence analysis in practice (3rd ed.). Chapman & Hall/CRC.
     https://doi.org/10.1201/9781315369983
-    Lebart, L. (2007). Which bootstrap for principal axes methods? In P. Brito et al. (Eds.), Selected contributions in data
-    analysis and classification (pp. 581-588). Springer. https://doi.org/10.1007/978-3-540-73560-1_55
+    Lebart, L. (2007). Which bootstrap for principal axes methods? In P. Brito et al. (Eds.), Selected contributions in
+    data analysis and classification (pp. 581-588). Springer. https://doi.org/10.1007/978-3-540-73560-1_55
 
     Examples
     --------
     >>> said = pd.DataFrame({"P1": [1, 1, 0, 0, 1, 0], "P2": [0, 1, 1, 0, 0, 1], "P3": [0, 0, 1, 1, 1, 1]})
     >>> found = correspondence(said, pd.Series(list("aabbcc")))
     >>> found.inertia[["inertia", "share"]].round(4).to_dict("list")
-    {'inertia': [0.3022, 0.0311], 'share': [0.9066, 0.0934]}
+    {'inertia': [0.4091, 0.0075], 'share': [0.9819, 0.0181]}
     """
     design = check_rows(design_for(said, design), said, by, place="correspondence")
     inside = domain_rows(where, len(design), place="correspondence") & by.notna().to_numpy()
@@ -111,7 +111,7 @@ def correspondence(
     columns = _points(solved, 1, names, counts.sum(axis=1), drawn[1], level)
     answered = inside & said.notna().any(axis=1).to_numpy()
     return Correspondence(
-        _inertia(solved), rows, columns, int(answered.sum()), float((solved.values**2).sum()), level, replicates, seed
+        _inertia(solved), rows, columns, int(answered.sum()), float((solved.singular**2).sum()), level, replicates, seed
     )
 
 
@@ -120,7 +120,7 @@ class _Solved:
     """Masses, singular values and singular vectors of both sides (0 rows, 1 columns)."""
 
     masses: tuple[np.ndarray, np.ndarray]
-    values: np.ndarray
+    singular: np.ndarray
     vectors: tuple[np.ndarray, np.ndarray]
 
     def standard(self, side: int) -> np.ndarray:
@@ -129,7 +129,7 @@ class _Solved:
 
     def principal(self, side: int) -> np.ndarray:
         """Principal coordinates."""
-        return self.standard(side) * self.values
+        return self.standard(side) * self.singular
 
 
 def _flags(said: pd.DataFrame, by: pd.Series, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray, list]:
@@ -171,11 +171,11 @@ def _solved(weighted: np.ndarray) -> _Solved:
 
 
 def _inertia(solved: _Solved) -> pd.DataFrame:
-    inertia = solved.values**2
+    inertia = solved.singular**2
     share = inertia / inertia.sum() if inertia.sum() > 0 else np.full(len(inertia), np.nan)
     return pd.DataFrame(
         {
-            "dimension": np.arange(1, len(inertia) + 1), "singular_value": solved.values, "inertia": inertia,
+            "dimension": np.arange(1, len(inertia) + 1), "singular_value": solved.singular, "inertia": inertia,
             "share": share, "cumulative": np.cumsum(share),
         }
     )  # fmt: skip
@@ -185,7 +185,7 @@ def _points(
     solved: _Solved, side: int, names: list, counts: np.ndarray, drawn: np.ndarray | None, level: float
 ) -> pd.DataFrame:
     """Rows or columns of the map."""
-    coordinates, mass, inertia = solved.principal(side), solved.masses[side], solved.values**2
+    coordinates, mass, inertia = solved.principal(side), solved.masses[side], solved.singular**2
     own = (coordinates**2).sum(axis=1)
     table = pd.DataFrame({"item": names, "count": counts.astype(int), "mass": mass, "inertia": mass * own})
     for dimension, axis in enumerate("xy"):
