@@ -43,7 +43,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import NamedTuple
 
-from kzsurvey.survey.regular import compiled, runs_away
+from kzsurvey.survey.literals import look
 from kzsurvey.survey.sheets import listed, near
 
 WORD_LIST = re.compile(r"\{([^\W\d]\w*)\}")
@@ -354,13 +354,13 @@ def _bracketed(tree: Tree) -> str:
 @cache
 def _problem_of(pattern: str, shown: str) -> Problem | None:
     try:
-        matcher = compiled(pattern)
+        seen = look(pattern)
     except (re.error, OverflowError, RecursionError) as error:
         return Problem(f"pattern {_short(shown)} ({error})", "a regular expression")
-    if matcher.search(""):
+    if seen.matcher.search(""):
         return Problem(f"pattern {_short(shown)}, which matches empty text", "a pattern of at least one character")
-    if words := runs_away(pattern):
-        found = f"pattern {_short(shown)}, which can read {words!r} over and over in more ways than one"
+    if seen.runs_away:
+        found = f"pattern {_short(shown)}, which can read {seen.runs_away!r} over and over in more ways than one"
         hint = "an answer with many of these would take hours: leave out what another part reads already"
         return Problem(found, "repeats that read a text in one way", hint)
     return None

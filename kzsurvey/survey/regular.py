@@ -6,12 +6,10 @@ text is read.
 """
 
 import re
-import re._compiler as compiler  # the parts of the standard library's re; nothing else knows its own patterns
-import re._constants as signs
+import re._constants as signs  # the parser of the standard library; nothing else knows its own patterns
 import re._parser as parser
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
-from functools import cache
 from typing import NamedTuple
 
 UNBOUNDED = 20  # repeats that may go on longer than this count as endless
@@ -20,7 +18,6 @@ LARGEST = 400  # characters of a repeat; a longer one is not looked at
 
 _CHARACTERS = (signs.LITERAL, signs.NOT_LITERAL, signs.ANY, signs.IN)
 _REPEATS = (signs.MAX_REPEAT, signs.MIN_REPEAT, signs.POSSESSIVE_REPEAT)
-_MAY_BE_ENDLESS = re.compile(r"(?<!\\)[*+]|,\}|[2-9]\d\}|\d{3}\}")
 _SAMPLES = "啊a0_ \n-"  # one of each kind that a class such as \\w can tell apart
 
 
@@ -66,9 +63,12 @@ def runs_away(pattern: str) -> str:
     >>> runs_away("(?:人|手)*不够")
     ''
     """
-    if not _MAY_BE_ENDLESS.search(pattern):
-        return ""
-    for body in _endless(parsed(pattern)):
+    return ambiguous_words(parser.parse(pattern))
+
+
+def ambiguous_words(tree: parser.SubPattern) -> str:
+    """What :func:`runs_away` finds, of a pattern that was read already."""
+    for body in _endless(tree):
         if len(body) == 1 and body[0][0] in _CHARACTERS:
             continue
         graph = _Graph(sorted({*_letters(body), *_SAMPLES}))
@@ -76,18 +76,6 @@ def runs_away(pattern: str) -> str:
         if piece.first and len(graph.reads) <= LARGEST and (words := graph.ambiguous()):
             return words
     return ""
-
-
-@cache
-def parsed(pattern: str) -> parser.SubPattern:
-    """The structure of a pattern, read once though several stages look at it; not to be changed."""
-    return parser.parse(pattern)
-
-
-@cache
-def compiled(pattern: str) -> re.Pattern:
-    """A regular expression, compiled once, and from the structure that was read already: reading takes longest."""
-    return compiler.compile(parsed(pattern))
 
 
 def _endless(tree: Iterable) -> Iterable:

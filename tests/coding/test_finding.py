@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from kzsurvey.coding import code_texts, compile_rules, fold
 from kzsurvey.coding.rules.deciding import judged, read_text, stands
-from kzsurvey.coding.rules.literals import wanted
+from kzsurvey.survey.literals import wanted
 from kzsurvey.coding.rules.negation import denied, may_be_denied
 from kzsurvey.coding.rules.scanning import join, make_scanner
 from kzsurvey.coding.rules.settling import Spans, settle

@@ -10,10 +10,10 @@ import pandas as pd
 
 from kzsurvey.coding.rules.deciding import read_text
 from kzsurvey.coding.rules.expressions import make_matcher, matches
-from kzsurvey.coding.rules.literals import either
 from kzsurvey.coding.rules.rules import Rules, compile_rules
 from kzsurvey.coding.rules.text import fold
 from kzsurvey.errors import CodingError, Fault, fail_if
+from kzsurvey.survey.literals import either
 from kzsurvey.survey.patterns import read_line
 from kzsurvey.survey.sheets import listed, near
 

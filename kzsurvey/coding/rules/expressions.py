@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-from kzsurvey.coding.rules.literals import Needs, either, joint, wanted
 from kzsurvey.coding.rules.negation import denied
 from kzsurvey.coding.rules.text import clause, clause_borders, fold_pattern, sentence_borders
+from kzsurvey.survey.literals import Needs, either, joint, look
 from kzsurvey.survey.patterns import Both, Code, Either, Line, Near, Tree, Words, leaves
-from kzsurvey.survey.regular import compiled
 
 
 class Match(NamedTuple):
@@ -169,7 +168,8 @@ def make_leaf(pattern: str) -> Leaf:
     """Compile words or an expression; capitals in it match small letters, which texts are folded to."""
     folded = fold_pattern(pattern)
     folded = f"(?i:{folded})" if re.search(r"(?<!\\)[A-Z]", folded) else folded
-    return Leaf(compiled(folded), *wanted(folded))
+    seen = look(folded)
+    return Leaf(seen.matcher, *seen.wanted)
 
 
 def matches(matcher: Matcher, reading: Reading, *, lenient: bool = False) -> list[Match]:

@@ -1,7 +1,7 @@
 """What rules find in many texts: all strings in all texts at once, then only what is left to decide, text by text.
 
 Most lines of a codebook cannot match in most texts, because some string that each of their matches holds is missing
-(:mod:`kzsurvey.coding.rules.literals`). Most matches of plain words overlap no other, and nothing near them can deny
+(:mod:`kzsurvey.survey.literals`). Most matches of plain words overlap no other, and nothing near them can deny
 them: those stand without being looked at one by one.
 """
 

@@ -9,8 +9,8 @@ import numpy as np
 from scipy import sparse
 
 from kzsurvey.coding.rules.expressions import Leaf, Matcher
-from kzsurvey.coding.rules.literals import Needs
 from kzsurvey.coding.rules.scanning import Hits, Joined, Scanner, make_scanner
+from kzsurvey.survey.literals import Needs
 
 if TYPE_CHECKING:
     from kzsurvey.coding.rules.rules import Rule

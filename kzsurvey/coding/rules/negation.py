@@ -8,8 +8,8 @@ from functools import cache
 
 import numpy as np
 
-from kzsurvey.coding.rules.literals import united, wanted
 from kzsurvey.coding.rules.scanning import Joined, Scanner, make_scanner
+from kzsurvey.survey.literals import united, wanted
 
 # Words with a negative character that deny nothing; taken out before cues are counted.
 _NO_DENIAL = re.compile(

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from kzsurvey.coding.rules.expressions import Matcher, make_matcher
 from kzsurvey.coding.rules.index import Index, make_index
-from kzsurvey.coding.rules.literals import Needs, either
 from kzsurvey.coding.rules.phrases import Phrases, compile_phrases
 from kzsurvey.errors import CodingError, Fault, fail_if
+from kzsurvey.survey.literals import Needs, either
 from kzsurvey.survey.patterns import (
     RULE_COLUMNS,
     Code,

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kzsurvey.coding.rules.literals import STOPS
+from kzsurvey.survey.literals import STOPS
 
 CHUNK = 1_000_000  # characters of texts that are read together
 DENSE = 2_000_000  # a trie up to this size is one table; a larger one is searched

@@ -5,12 +5,15 @@ that is seen without it. Where a pattern is nothing but a choice of strings, it 
 """
 
 import re
-import re._constants as signs  # the parser of the standard library; nothing else knows its own patterns
+import re._compiler as compiler  # the parts of the standard library's re; nothing else knows its own patterns
+import re._constants as signs
+import re._parser as parser
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
-from kzsurvey.survey.regular import parsed, parts_of, reads
+from kzsurvey.survey.regular import ambiguous_words, parts_of, reads
 
 MOST = 300  # strings that a part may stand for; beyond them it is taken to say nothing
 RANGE = 40  # characters of a class such as [一-十]
@@ -72,7 +75,34 @@ def wanted(pattern: str) -> Wanted:
     >>> wanted(".").needs is None
     True
     """
-    tree = parsed(pattern)
+    return look(pattern).wanted
+
+
+class Look(NamedTuple):
+    """A pattern, compiled, and what is seen of it from outside: it is read once for all of that.
+
+    Attributes
+    ----------
+    matcher : compiled pattern
+    runs_away : str
+        As :func:`kzsurvey.survey.regular.runs_away`.
+    wanted : Wanted
+    """
+
+    matcher: re.Pattern
+    runs_away: str
+    wanted: Wanted
+
+
+@cache
+def look(pattern: str) -> Look:
+    """Read a pattern, compile it, and see what it looks for and whether it runs away."""
+    tree = parser.parse(pattern)
+    return Look(compiler.compile(tree), ambiguous_words(tree), _wanted(tree))
+
+
+def _wanted(tree: parser.SubPattern) -> Wanted:
+    """What a text must hold for a pattern to match, from its structure."""
     reader = _Reader({})
     starts, ahead = reader.starts(tree), _ahead(tree)
     strings = reader.exactly(tree)
