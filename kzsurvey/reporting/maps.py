@@ -20,16 +20,19 @@ if TYPE_CHECKING:
     from kzsurvey.reporting.context import Report
 
 THIN, THICK = 0.7, 4.5  # points of the weakest and the strongest line
-SIDE = 1.75  # inches for the labels of a column
-NAME = 22  # Latin letters in a line of a label
+SIDE, ALONE = 1.95, 3.0  # inches for the labels of a column, of two columns and of one
+NAME, LONG = 25, 42  # Latin letters in a line of a label, with two columns or in a map, and with one
+_GAP = 5  # dots between labels
+_TEXT = 0.145  # inches of a line of text
+_PAPER = {"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.8}
 _LEGEND, _FOOT = 0.5, 0.35  # inches above and below a network
 _MAP = (0.62, 0.85, 0.12, 0.42)  # inches left, below, right and above a map
 
 
 def network_height(data: pd.DataFrame) -> float:
-    """Inches of a network: a step for each code of the longer side."""
+    """Inches of a network: room for the labels of the longer side."""
     left, right = _sides(data)
-    return _LEGEND + _FOOT + STEP * max(len(left), len(right), 2)
+    return _LEGEND + _FOOT + max(_room(left, data).sum(), _room(right, data).sum(), 2 * STEP)
 
 
 def draw_network(figure: Figure, data: pd.DataFrame, report: "Report", *, format: str, axis: str = "") -> None:
@@ -43,18 +46,18 @@ def draw_network(figure: Figure, data: pd.DataFrame, report: "Report", *, format
     axes.set(xlim=(0, WIDTH), ylim=(0, height))
     axes.axis("off")
     left, right = _sides(data)
-    places = _column(left, SIDE, height) | _column(right, WIDTH - SIDE, height)
-    counts = _counts(data)
+    first = SIDE if right else ALONE
+    places = _column(left, first, height, data) | _column(right, WIDTH - SIDE, height, data)
     for name, (x, y) in places.items():
-        side = "right" if x == SIDE else "left"
-        text = wrapped(f"{name} ({shown(counts[name], 'integer')})" if name in counts else name, NAME)
-        axes.plot(x, y, "o" if x == SIDE else "s", color=INK, markersize=5, zorder=4)
-        axes.text(x + (-0.1 if side == "right" else 0.1), y, text, ha=side, va="center", size=8.5, linespacing=1.05)
+        leftmost = x == first
+        axes.plot(x, y, "o" if leftmost else "s", color=INK, markersize=5, zorder=4)
+        text = {"ha": "right" if leftmost else "left", "va": "center", "size": 8.5, "linespacing": 1.05}
+        axes.text(x + (-0.1 if leftmost else 0.1), y, _named(name, data), **text)
     widths = _widths(data["estimate"].to_numpy(dtype=float))
     ordered = data.assign(width=widths).sort_values("width", kind="stable")
     for row in ordered.itertuples(index=False):
         _line(axes, places[row.first], places[row.second], row.width, clear=_is_clear(row))
-    _explain(axes, data, report, format, axis, height)
+    _explain(axes, data, report, format, axis)
 
 
 def draw_map(
@@ -85,7 +88,7 @@ def draw_map(
         along.set_label_text(text)
     axes.spines["left"].set_visible(True)
     axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=len(kinds), frameon=False, fontsize=8.5)
-    _labels(figure, axes, data, kinds)
+    _labels(figure, axes, data)
 
 
 def _sides(data: pd.DataFrame) -> tuple[list[str], list[str]]:
@@ -94,10 +97,25 @@ def _sides(data: pd.DataFrame) -> tuple[list[str], list[str]]:
     return (first, second) if set(first).isdisjoint(second) else (list(dict.fromkeys([*first, *second])), [])
 
 
-def _column(names: Sequence[str], x: float, height: float) -> dict[str, tuple[float, float]]:
+def _named(name: str, data: pd.DataFrame) -> str:
+    """The label of a code with its interviews, in lines."""
+    counts = _counts(data)
+    text = f"{name} ({shown(counts[name], 'integer')})" if name in counts else name
+    return wrapped(text, NAME if _sides(data)[1] else LONG)
+
+
+def _room(names: Sequence[str], data: pd.DataFrame) -> np.ndarray:
+    """Inches that each label takes."""
+    lines = np.array([_named(name, data).count("\n") + 1 for name in names], dtype=float)
+    return np.maximum(STEP, _TEXT * lines + 0.1)
+
+
+def _column(names: Sequence[str], x: float, height: float, data: pd.DataFrame) -> dict[str, tuple[float, float]]:
     """Places of codes one below the other, in inches."""
-    room = height - _LEGEND - _FOOT
-    return {name: (x, height - _LEGEND - room * (place + 0.5) / len(names)) for place, name in enumerate(names)}
+    room = _room(names, data)
+    room = room * (height - _LEGEND - _FOOT) / max(room.sum(), 1e-9)
+    middle = height - _LEGEND - np.cumsum(room) + room / 2
+    return {name: (x, float(y)) for name, y in zip(names, middle, strict=True)}
 
 
 def _counts(data: pd.DataFrame) -> dict[str, float]:
@@ -122,13 +140,13 @@ def _is_clear(row: tuple) -> bool:
 def _line(axes: Axes, begin: tuple[float, float], end: tuple[float, float], width: float, *, clear: bool) -> None:
     """A line between two columns, or an arc beside one."""
     (x0, y0), (x1, y1) = begin, end
-    bulge = x0 + 0.35 + 0.42 * abs(y1 - y0) if x0 == x1 else (x0 + x1) / 2
+    bulge = x0 + 0.5 + 0.55 * abs(y1 - y0) if x0 == x1 else (x0 + x1) / 2
     path = Path([begin, (bulge, y0), (bulge, y1), end], [Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4])
     look = {"edgecolor": INK, "linestyle": "-"} if clear else {"edgecolor": SOFT, "linestyle": (0, (4, 3))}
     axes.add_patch(PathPatch(path, facecolor="none", linewidth=width, alpha=0.9, capstyle="butt", zorder=2, **look))
 
 
-def _explain(axes: Axes, data: pd.DataFrame, report: "Report", format: str, axis: str, height: float) -> None:
+def _explain(axes: Axes, data: pd.DataFrame, report: "Report", format: str, axis: str) -> None:
     """What the lines mean: the widths of the largest and the smallest number, and that broken ones may be chance."""
     estimate = data["estimate"].dropna().abs()
     ends = [(estimate.max(), THICK)] if len(estimate) else []
@@ -172,32 +190,33 @@ def _tick(value: float, along: object) -> str:
     return shown_tick(value, "number", along.get_majorticklocs())
 
 
-def _labels(figure: Figure, axes: Axes, data: pd.DataFrame, kinds: Sequence[str]) -> None:
-    """Each label at the nearest free place around its point, joined to it by a line where it stands apart."""
+def _labels(figure: Figure, axes: Axes, data: pd.DataFrame) -> list[tuple[float, float, float, float]]:
+    """Put each label at the nearest free place around its point, with a line to it from afar; the boxes, in dots."""
     renderer = figure.canvas.get_renderer()
     points = axes.transData.transform(data[["x", "y"]].to_numpy(dtype=float))
     taken = [(x - 7, y - 7, x + 7, y + 7) for x, y in points]
     frame = axes.get_window_extent(renderer).extents
     for row, (x, y) in zip(data.itertuples(index=False), points, strict=True):
-        weight = "bold" if row.group == kinds[0] else "normal"
-        style = {"size": 8, "weight": weight, "zorder": 5, "linespacing": 1.0}
+        style = {"size": 8, "zorder": 5, "linespacing": 1.0, "bbox": _PAPER}
         text = axes.text(0, 0, wrapped(str(row.label), NAME), ha="left", va="bottom", transform=None, **style)
         box = text.get_window_extent(renderer)
-        at = next(
-            (place for place in _around(x, y, box.width, box.height) if _is_free(place, taken, frame)),
-            (x + 8, y + 8, x + 8 + box.width, y + 8 + box.height),
-        )
-        text.set_position(at[:2])
+        width, height = box.width + 2 * _GAP, box.height + _GAP
+        places = _around(x, y, width, height)
+        at = next((place for place in places if _is_free(place, taken, frame)), (x, y, x + width, y + height))
+        text.set_position((at[0] + _GAP, at[1] + _GAP / 2))
         taken.append(at)
         _join(axes, (x, y), at)
+    return taken[len(points) :]
 
 
 def _around(x: float, y: float, width: float, height: float) -> Iterator[tuple[float, float, float, float]]:
-    """Boxes around a point, the nearest first: right, left, above, below, then corners, then farther out."""
-    sides = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1))
-    for distance, (across, up) in product((9, 16, 26, 40, 58, 80, 110, 150), sides):
-        low = x + across * distance - {1: 0.0, 0: width / 2, -1: width}[across]
-        bottom = y + up * distance - {1: 0.0, 0: height / 2, -1: height}[up]
+    """Boxes around a point, the nearest first, right before left before above and below."""
+    turns = sorted(
+        np.linspace(-np.pi, np.pi, 24, endpoint=False), key=lambda turn: (round(abs(np.sin(turn)), 6), -np.cos(turn))
+    )
+    for distance, turn in product(np.geomspace(9, 420, 18), turns):
+        across, up = np.cos(turn), np.sin(turn)
+        low, bottom = x + across * distance - (1 - across) / 2 * width, y + up * distance - (1 - up) / 2 * height
         yield low, bottom, low + width, bottom + height
 
 

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from kzsurvey.coding import code_texts, compile_rules, fold
 from kzsurvey.coding.rules.deciding import judged, read_text, stands
-from kzsurvey.survey.literals import wanted
 from kzsurvey.coding.rules.negation import denied, may_be_denied
 from kzsurvey.coding.rules.scanning import join, make_scanner
 from kzsurvey.coding.rules.settling import Spans, settle
 from kzsurvey.coding.rules.text import borders_of, clause, clause_borders, clauses
+from kzsurvey.survey.literals import wanted
 
 RULES = {
     "C1": {"pattern": "人手不够\n缺人手?\n人手|手不够用|人手不", "exclude": "外地\n手册 IN answer"},

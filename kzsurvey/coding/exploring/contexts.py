@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from kzsurvey.survey import Survey
 
 SORTS = {
-    "right": lambda line: (line["right"], line["words"]),
-    "left": lambda line: (line["left"][::-1], line["words"]),
-    "words": lambda line: (line["words"], line["right"]),
+    "right": lambda line: (line["right"], line["words"], line["left"][::-1]),
+    "left": lambda line: (line["left"][::-1], line["words"], line["right"]),
+    "words": lambda line: (line["words"], line["right"], line["left"][::-1]),
 }
 _PRIVATE = ("direct", "special")
 

@@ -1,6 +1,6 @@
 """Correspondence analysis of codes and groups: a map of who says what, with regions of confidence."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -83,7 +83,8 @@ def correspondence(
     :math:`D_c^{-1/2} V D`. The sign of a dimension is free: it is turned so that the heaviest contribution is positive.
     An ellipse holds the chosen share of a normal cloud fitted to the profiles of the bootstrap samples, each placed on
     the axes of the full sample (partial bootstrap), so that axes do not turn or swap from sample to sample. Whole
-    clusters are drawn, within strata (Rao and Wu).
+    clusters are drawn, within strata (Rao and Wu); a calibration of the weights is not repeated in each sample, which
+    makes ellipses rather too wide than too narrow.
 
     References
     ----------
@@ -201,7 +202,8 @@ def _drawn(
     flags: np.ndarray, groups: np.ndarray, design: Design, solved: _Solved, replicates: int, seed: int | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """(replicates, items, 2) arrays: profiles of samples of clusters, on the axes of the full sample."""
-    weights = bootstrap(design, replicates=replicates, seed=seed).replicates.weight
+    uncalibrated = replace(design, calibrations=(), replicates=None)
+    weights = bootstrap(uncalibrated, replicates=replicates, seed=seed).replicates.weight
     places: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
     standard = [np.pad(solved.standard(side), ((0, 0), (0, 1)))[:, :2] for side in (0, 1)]
     for weight in weights.T:
