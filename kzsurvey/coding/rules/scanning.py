@@ -14,7 +14,7 @@ import numpy as np
 
 from kzsurvey.survey.literals import STOPS
 
-CHUNK = 1_000_000  # characters of texts that are read together
+CHUNK = 400_000  # characters of texts that are read together
 DENSE = 2_000_000  # a trie up to this size is one table; a larger one is searched
 
 

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -47,6 +47,9 @@ class Folded(NamedTuple):
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Where a stretch of ``text``, not empty, stands in the original."""
         return (self.starts[start], self.ends[end - 1]) if self.starts else (start, end)
+
+
+_FOLDED = partial(tuple.__new__, Folded)  # without a call of Python for each
 
 
 def fold(texts: Iterable[str]) -> list[Folded]:
@@ -212,7 +215,9 @@ def _fold_together(texts: list[str]) -> list[Folded]:
     becomes["\0"] = ""  # it parts texts, so none is left inside one
     starts = joined.starts.tolist()
     return [
-        _fold_with_map(text, becomes) if mapped or "\0" in text else Folded(text, whole[start : start + len(text)])
+        _fold_with_map(text, becomes)
+        if mapped or "\0" in text
+        else _FOLDED((text, whole[start : start + len(text)], (), ()))
         for text, start, mapped in zip(texts, starts[:-1], needs_map, strict=True)
     ]
 
