@@ -32,7 +32,7 @@ FOLDERS = {
         *("sampling", "regression", "describing", "scales", "effects"),
         *("coded", "missing", "paths", "robustness", "planning", "declared"),
     ),
-    "coding": ("rules", "intercoder", "versions", "codings", "exchange", "suggestions"),
+    "coding": ("rules", "intercoder", "versions", "codings", "exchange", "suggestions", "exploring"),
 }
 
 

@@ -37,6 +37,8 @@ _HOME = {
         "EValue adjusted_estimates confounding_bounds e_value e_value_of partial_r2 robustness_value"
     ),
     "coded.coded_regression": "coded_regression",
+    "coded.correspondence": "Correspondence correspondence",
+    "coded.distinctive": "codes_by_groups distinctive",
     "coded.human_samples": "RecallStop draw_sample recall_stop",
     "coded.prevalence": "answers_to_code prevalence",
     "missing.distributions": "distributions",
@@ -57,6 +59,7 @@ _HOME = {
     "paths.further": "modification_indices path_arrows standardised",
     "paths.paths": "fit_paths",
     "paths.results": "PathFit",
+    "coded.together": "co_occurrence",
     "declared.analysis": "analyse sample_design weighting",
     "declared.claims": (
         "Moderation along_moderator average_effects claimed_term equations fragility indirect_along_rho "

@@ -30,7 +30,8 @@ from kzsurvey.reporting.formats import shown, shown_tick
 if TYPE_CHECKING:
     from kzsurvey.reporting.context import Report
 
-WIDTH, ROW, MARGIN, PANEL, UPRIGHT = 5.6, 0.31, 1.0, 0.68, 3.0  # inches; MARGIN is what stands around the rows
+WIDTH, ROW, MARGIN, PANEL = 5.6, 0.31, 1.0, 0.68  # inches; MARGIN is what stands around the rows
+UPRIGHT, SQUARE = 3.0, 4.9  # inches high
 LABEL = 26  # width of a label in Latin letters; a Chinese character takes two
 DOTS = 180  # per inch
 INK, SOFT, LINE = "#1d2b36", "#5b6b78", "#c9d1d8"
@@ -38,6 +39,7 @@ SHADES = ("#1f3a4d", "#6f93ab", "#b9cedb", "#e6edf1", "#f6f2e7")
 DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 1.5, 1, 1.5)))
 BOX, LEVEL, BOX_LABEL = (1.55, 0.62), 1.05, 20  # inches of a box and between boxes; Latin letters in a box
 QUOTES = str.maketrans("“”‘’", "\"\"''")
+STEP = 0.34  # inches between codes of a network
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 STYLE = {
     "font.size": 9,
@@ -79,15 +81,14 @@ def draw(
         Column ``label``; ``dots`` and ``coefficients``: ``estimate``, ``conf_low``, ``conf_high``, optional ``group``;
         ``bars``: ``estimate``; ``parts``: one column of shares per part, in order. ``paths``, a row per arrow:
         ``path``, ``source``, ``target``, ``estimate``, ``conf_low``, ``conf_high``; where a box stands follows from the
-        arrows in and out of it. ``specifications``, a row per specification in their order: ``estimate``,
-        ``conf_low``, ``conf_high``, and a column of flags per choice, named as readers know it. ``structure``: the same
-        as ``paths`` of a path model, with ``form`` (``measures``, ``explains``, ``covaries``), from
-        :func:`kzsurvey.modelling.path_arrows`. ``curve``: ``value`` (along the horizontal axis), ``estimate``,
-        ``conf_low``, ``conf_high``, optional ``group``.
-        arrows in and out of it. ``curve``: ``value`` (along the horizontal axis), ``estimate``, ``conf_low``,
-        ``conf_high``, optional ``group``. ``specifications``, a row per specification in their order: ``estimate``,
-        ``conf_low``, ``conf_high``, and a column of flags per choice, named as readers know it. ``chains`` and
-        ``distributions``: as the functions of :mod:`kzsurvey.reporting.imputations` make them.
+        arrows in and out of it. ``structure``: the same of a path model, with ``form`` (``measures``, ``explains``,
+        ``covaries``), from :func:`kzsurvey.modelling.path_arrows`. ``curve``: ``value`` (along the horizontal axis),
+        ``estimate``, ``conf_low``, ``conf_high``, optional ``group``. ``specifications``, a row per specification in
+        their order: ``estimate``, ``conf_low``, ``conf_high``, and a column of flags per choice, named as readers know
+        it. ``chains`` and ``distributions``: as the functions of :mod:`kzsurvey.reporting.imputations` make them.
+        ``network``, a row per pair: ``first``, ``second``, ``estimate``, optional ``conf_low``, ``conf_high``,
+        ``count_first``, ``count_second``. ``map``: ``label``, ``group`` (two kinds of points), ``x``, ``y``, optional
+        ``width``, ``height``, ``angle`` of an ellipse.
     report : Report
     kind : str
         A key of ``FIGURES``.
@@ -96,9 +97,10 @@ def draw(
     format : str
         How numbers on the axis are written.
     **options
-        ``axis``: text of the value axis. Of ``curve`` and ``specifications`` also ``upright``: text of the vertical
-        axis, above it; of ``curve`` ``middle``: from where to where a bar on the horizontal axis says that the middle
-        half of the sample is; ``marks``: values at which the interval ends at 0.
+        ``axis``: text of the value axis; of ``network`` what the width of lines means. Of ``curve``,
+        ``specifications`` and ``map`` also ``upright``: text of the vertical axis, above it; of ``curve`` ``middle``:
+        from where to where a bar on the horizontal axis says that the middle half of the sample is; ``marks``: values
+        at which the interval ends at 0.
 
     Returns
     -------
@@ -225,7 +227,7 @@ def paths(figure: Figure, data: pd.DataFrame, report: "Report", *, format: str, 
     places = _boxes(data)
     for name, (x, y) in places.items():
         text = {"ha": "center", "va": "center", "size": 9, "zorder": 4}
-        axes.text(x, y, _wrapped(name, BOX_LABEL), **text)
+        axes.text(x, y, wrapped(name, BOX_LABEL), **text)
         axes.add_patch(_box(x, y))
     for row in data.itertuples(index=False):
         _arrow(axes, places[row.source], places[row.target], clear=_excludes_zero(row))
@@ -305,7 +307,7 @@ def distributions(figure: Figure, data: pd.DataFrame, report: "Report", *, forma
         drawn = _shares if part["text"].ne("").any() else _densities
         for number, group in enumerate(groups):
             drawn(axes, part[part["group"] == group], number)
-        axes.set_title(_wrapped(label, 38), loc="left", fontsize=8.5, linespacing=1.3)
+        axes.set_title(wrapped(label, 38), loc="left", fontsize=8.5, linespacing=1.3)
         _panel(axes, "percent0" if drawn is _shares else format)
         axes.set_ylim(0, 1.1 * part[["estimate", "high"]].to_numpy(dtype=float).max())
     for axes in grid[len(labels) :]:
@@ -318,7 +320,7 @@ def distributions(figure: Figure, data: pd.DataFrame, report: "Report", *, forma
 
 def _panel_title(label: str, statistic: str, column: int) -> str:
     """Of the first panel of a row, what the row is about; of all, what is drawn."""
-    return f"{_wrapped(label, 34)}\n{statistic}" if column == 0 else f"\n{statistic}"
+    return f"{wrapped(label, 34)}\n{statistic}" if column == 0 else f"\n{statistic}"
 
 
 def _panel(axes: Axes, format: str) -> None:
@@ -348,7 +350,7 @@ def _shares(axes: Axes, part: pd.DataFrame, number: int) -> None:
         x, part["estimate"], MARKERS[number], color=INK, markerfacecolor="white" if number else INK, markersize=5,
         linestyle="none",
     )  # fmt: skip
-    axes.set_xticks(part["value"], [_wrapped(text, 10) for text in part["text"]])
+    axes.set_xticks(part["value"], [wrapped(text, 10) for text in part["text"]])
     axes.set_xlim(0.4, len(part) + 0.6)
 
 
@@ -368,7 +370,7 @@ def specifications(
     for which, shade in ((clear, INK), (~clear, SHADES[1])):
         above.plot(place[which], line[which], ".", color=shade, markersize=3 if len(data) > 100 else 6)
     above.axhline(0, color=SOFT, linewidth=0.9, linestyle=(0, (4, 3)))
-    above.set_title(_wrapped(upright, 2 * LABEL), loc="left", fontsize=9)
+    above.set_title(wrapped(upright, 2 * LABEL), loc="left", fontsize=9)
     above.yaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
     above.yaxis.set_major_formatter(FuncFormatter(lambda value, _: shown_tick(value, format, above.get_yticks())))
     above.grid(axis="y", color=LINE, linewidth=0.6)
@@ -377,7 +379,7 @@ def specifications(
     below.pcolormesh(edges, np.arange(len(choices) + 1) - 0.5, share, cmap=_greys(), vmin=0, vmax=1, linewidth=0)
     _rows(below, choices)
     below.set_xlim(0.5, len(data) + 0.5)
-    below.set_xlabel(_wrapped(axis, 3 * LABEL))
+    below.set_xlabel(wrapped(axis, 3 * LABEL))
     below.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
 
 
@@ -393,9 +395,25 @@ def _greys() -> LinearSegmentedColormap:
     return LinearSegmentedColormap.from_list("kz", ["white", SHADES[0]])
 
 
+def network(figure: Figure, data: pd.DataFrame, report: "Report", *, format: str, axis: str = "") -> None:
+    """Codes and the lines between those that are named together."""
+    from kzsurvey.reporting.maps import draw_network
+
+    draw_network(figure, data, report, format=format, axis=axis)
+
+
+def positions(
+    figure: Figure, data: pd.DataFrame, report: "Report", *, format: str, axis: str = "", upright: str = ""
+) -> None:
+    """Codes and groups on two dimensions, with their regions."""
+    from kzsurvey.reporting.maps import draw_map
+
+    draw_map(figure, data, report, format=format, axis=axis, upright=upright)
+
+
 def _by_rows(data: pd.DataFrame) -> float:
     """Height of a figure with a row per label, higher where labels need several lines or rows hold several groups."""
-    lines = max((_wrapped(str(label)).count("\n") + 1 for label in data["label"]), default=1)
+    lines = max((wrapped(str(label)).count("\n") + 1 for label in data["label"]), default=1)
     groups = data["group"].nunique() if "group" in data else 1
     legend = 0.0 if groups == 1 else 0.19 * -(-groups // _columns(list(data["group"].unique())))
     return MARGIN + legend + ROW * max(data["label"].nunique(), 2) * max(1.0, 0.6 * lines, 0.5 * groups)
@@ -421,6 +439,17 @@ def _by_structure(data: pd.DataFrame) -> float:
     from kzsurvey.reporting.path_diagrams import structure_height
 
     return structure_height(data)
+
+
+def _by_codes(data: pd.DataFrame) -> float:
+    """Height of a network."""
+    from kzsurvey.reporting.maps import network_height
+
+    return network_height(data)
+
+
+def _square(data: pd.DataFrame) -> float:
+    return SQUARE
 
 
 def _fixed(data: pd.DataFrame) -> float:
@@ -449,6 +478,8 @@ FIGURES = {
     "chains": Kind(chains, "number", _by_items),
     "distributions": Kind(distributions, "number", _by_pairs_of_items),
     "specifications": Kind(specifications, "number", _by_choices),
+    "network": Kind(network, "number", _by_codes),
+    "map": Kind(positions, "number", _square),
 }
 
 
@@ -465,7 +496,7 @@ def _points(axes: Axes, part: pd.DataFrame, place: np.ndarray, number: int, grou
 
 
 def _rows(axes: Axes, labels: Sequence[str]) -> None:
-    axes.set_yticks(range(len(labels)), [_wrapped(label) for label in labels])
+    axes.set_yticks(range(len(labels)), [wrapped(label) for label in labels])
     axes.set_ylim(len(labels) - 0.4, -0.6)
 
 
@@ -540,8 +571,8 @@ def _both_scales(axes: Axes, format: str, axis: str, upright: str) -> None:
     """Numbers and names on both axes of a curve."""
     for along in (axes.xaxis, axes.yaxis):
         along.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
-    axes.set_xlabel(_wrapped(axis, 3 * LABEL))
-    axes.set_title(_wrapped(upright, 3 * LABEL), loc="left", fontsize=9)  # upright letters are hard to read
+    axes.set_xlabel(wrapped(axis, 3 * LABEL))
+    axes.set_title(wrapped(upright, 3 * LABEL), loc="left", fontsize=9)  # upright letters are hard to read
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: shown_tick(value, "number", axes.get_xticks())))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: shown_tick(value, format, axes.get_yticks())))
     axes.grid(color=LINE, linewidth=0.6)
@@ -593,7 +624,7 @@ def _families() -> list[str]:
     return [font_manager.FontProperties(fname=path).get_name(), "DejaVu Sans"]
 
 
-def _wrapped(label: str, width: int = LABEL) -> str:
+def wrapped(label: str, width: int = LABEL) -> str:
     """A label in lines of at most so many Latin widths."""
     if not any(_width(character) == 2 for character in label):
         return "\n".join(textwrap.wrap(label, width)) or label

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse, FancyArrowPatch, FancyBboxPatch
 
-from kzsurvey.reporting.figures import INK, SHADES, SOFT, WIDTH, _wrapped
+from kzsurvey.reporting.figures import INK, SHADES, SOFT, WIDTH, wrapped
 from kzsurvey.reporting.formats import shown
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def _node(axes: Axes, name: str, place: tuple[float, float], *, latent: bool) ->
     corner = (place[0] - BOX[0] / 2, place[1] - BOX[1] / 2)
     shape = Ellipse(place, *NODE, **look) if latent else FancyBboxPatch(corner, *BOX, boxstyle="square,pad=0", **look)
     axes.add_patch(shape)
-    lines = _wrapped(name, 15)
+    lines = wrapped(name, 15)
     size = 8.5 if latent or "\n" not in lines else 7
     axes.text(*place, lines, ha="center", va="center", size=size, zorder=4, linespacing=1.0)
 
@@ -166,7 +166,7 @@ def _item(axes: Axes, name: str, place: tuple[float, float]) -> None:
     corner = (place[0] - ITEM[0] / 2, place[1] - ITEM[1] / 2)
     look = {"facecolor": "white", "edgecolor": SOFT, "linewidth": 0.7, "zorder": 3}
     axes.add_patch(FancyBboxPatch(corner, *ITEM, boxstyle="square,pad=0", **look))
-    lines = _wrapped(name, 17)
+    lines = wrapped(name, 17)
     axes.text(
         *place, lines, ha="center", va="center", size=7.2 if "\n" not in lines else 5.8, zorder=4, linespacing=0.95
     )

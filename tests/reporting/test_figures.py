@@ -9,7 +9,7 @@ from matplotlib import image
 
 from kzsurvey.errors import ReportError
 from kzsurvey.reporting.context import Report
-from kzsurvey.reporting.figures import BOX, FIGURES, LABEL, WIDTH, _boxes, _wrapped, draw
+from kzsurvey.reporting.figures import BOX, FIGURES, LABEL, WIDTH, _boxes, draw, wrapped
 from kzsurvey.reporting.path_diagrams import lay_out
 
 ROWS = pd.DataFrame(
@@ -40,6 +40,21 @@ DATA = {
             ("z ~ age", "explains", "Age", "Leave", 0.1, -0.1, 0.3),
         ],
         columns=["path", "form", "source", "target", "estimate", "conf_low", "conf_high"],
+    ),
+    "network": pd.DataFrame(
+        [("政策落不了地", "Pay", 1.2, 0.4, 2.0, 30, 40), ("Meetings", "Pay", 0.3, -0.4, 1.0, 50, 40)],
+        columns=["first", "second", "estimate", "conf_low", "conf_high", "count_first", "count_second"],
+    ),
+    "map": pd.DataFrame(
+        {
+            "label": ["政策", "Pay", "甲", "乙"],
+            "group": ["code", "code", "县", "县"],
+            "x": [0.1, 0.1, 0.1, -0.4],
+            "y": [0.2, 0.2, 0.2, -0.1],
+            "width": [0.1, 0.1, np.nan, 0.2],
+            "height": 0.05,
+            "angle": 20.0,
+        }
     ),
     "curve": pd.DataFrame(
         {"value": [1, 2, 3.5], "estimate": [0.9, 0.5, 0.1], "conf_low": [0.6, 0.4, -0.2], "conf_high": [1.2, 0.6, 0.4]}
@@ -112,9 +127,9 @@ def test_an_empty_figure_is_drawn_empty(report):
     assert draw(ROWS.head(0), report, kind="dots", format="number").startswith(b"\x89PNG")
 
 
-def test_long_labels_are_wrapped_and_no_line_begins_with_a_comma():
-    assert max(map(len, _wrapped("A label that is much too long to stand on one line").split("\n"))) <= LABEL
-    chinese = _wrapped("最近十二个月以来您所在的单位里，有多少人离开")
+def test_long_labels_arewrapped_and_no_line_begins_with_a_comma():
+    assert max(map(len, wrapped("A label that is much too long to stand on one line").split("\n"))) <= LABEL
+    chinese = wrapped("最近十二个月以来您所在的单位里，有多少人离开")
     assert "\n" in chinese
     assert not any(line.startswith("，") for line in chinese.split("\n"))
 
