@@ -28,16 +28,8 @@ MAY_IMPORT = {
 # Inside a stage too: a folder imports those before it, never those after it.
 FOLDERS = {
     "modelling": (
-        "sampling",
-        "regression",
-        "describing",
-        "scales",
-        "effects",
-        "coded",
-        "missing",
-        "robustness",
-        "planning",
-        "declared",
+        *("sampling", "regression", "describing", "scales", "effects"),
+        *("coded", "missing", "paths", "robustness", "planning", "declared"),
     ),
     "coding": ("rules", "intercoder"),
 }

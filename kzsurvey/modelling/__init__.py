@@ -14,8 +14,13 @@ _HOME = {
     "describing.correlations": "Correlations correlations triangle",
     "describing.estimates": "Estimates contrast differences mean proportion ratio shares total variances",
     "describing.organisations": "Agreement centred_by_group decompose_correlation intraclass within_agreement",
+    "describing.polychoric": "Polychoric polychoric",
     "describing.quantiles": "quantile weighted_quantile",
     "scales.items": "ItemAnalysis item_analysis sample_table",
+    "scales.coefficients": "coefficients",
+    "scales.factors": (
+        "FactorAnalysis ParallelAnalysis factor_analysis parallel_analysis sampling_adequacy single_factor"
+    ),
     "scales.measures": "measures score",
     "scales.reliability": "Reliability reliabilities reliability",
     "regression.comparing": "Comparison LikelihoodRatio compare likelihood_ratio_test",
@@ -46,6 +51,12 @@ _HOME = {
     "robustness.specifications": "SpecificationCurve specification_curve",
     "robustness.stepdown": "romano_wolf",
     "planning.power": "power sample_shape",
+    "paths.bootstrap": "PathBootstrap path_bootstrap",
+    "paths.composites": "composite_reliability",
+    "paths.comparing": "Invariance compare_paths invariance",
+    "paths.further": "modification_indices path_arrows standardised",
+    "paths.paths": "fit_paths",
+    "paths.results": "PathFit",
     "declared.analysis": "analyse sample_design weighting",
     "declared.claims": (
         "Moderation along_moderator average_effects claimed_term equations fragility indirect_along_rho "
@@ -55,6 +66,7 @@ _HOME = {
     "declared.imputed": "impute_analysis variables_named",
     "declared.models": "ESTIMATORS complete_cases domain fit fit_models",
     "declared.plans": "declared_plans",
+    "declared.scales": "CommonFactors Measurement common_factors measurement scale_coefficients",
     "declared.overviews": "Scales correlated group_tests sample_overview scale_tables",
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names.split()}

@@ -79,6 +79,11 @@ def draw(
         Column ``label``; ``dots`` and ``coefficients``: ``estimate``, ``conf_low``, ``conf_high``, optional ``group``;
         ``bars``: ``estimate``; ``parts``: one column of shares per part, in order. ``paths``, a row per arrow:
         ``path``, ``source``, ``target``, ``estimate``, ``conf_low``, ``conf_high``; where a box stands follows from the
+        arrows in and out of it. ``specifications``, a row per specification in their order: ``estimate``,
+        ``conf_low``, ``conf_high``, and a column of flags per choice, named as readers know it. ``structure``: the same
+        as ``paths`` of a path model, with ``form`` (``measures``, ``explains``, ``covaries``), from
+        :func:`kzsurvey.modelling.path_arrows`. ``curve``: ``value`` (along the horizontal axis), ``estimate``,
+        ``conf_low``, ``conf_high``, optional ``group``.
         arrows in and out of it. ``curve``: ``value`` (along the horizontal axis), ``estimate``, ``conf_low``,
         ``conf_high``, optional ``group``. ``specifications``, a row per specification in their order: ``estimate``,
         ``conf_low``, ``conf_high``, and a column of flags per choice, named as readers know it. ``chains`` and
@@ -226,6 +231,13 @@ def paths(figure: Figure, data: pd.DataFrame, report: "Report", *, format: str, 
         _arrow(axes, places[row.source], places[row.target], clear=_excludes_zero(row))
         x, y, side = _beside(places[row.source], places[row.target])
         axes.text(x, y, _on_arrow(row, format), ha=side, va="center", size=8.5, zorder=5, **_PAPER)
+
+
+def structure(figure: Figure, data: pd.DataFrame, report: "Report", *, format: str, axis: str = "") -> None:
+    """A diagram of a path model: what measures, what explains, what covaries."""
+    from kzsurvey.reporting.path_diagrams import draw_structure  # which draws with the colours of this module
+
+    draw_structure(figure, data, report, format=format)
 
 
 def curve(
@@ -404,6 +416,13 @@ def _by_choices(data: pd.DataFrame) -> float:
     return UPRIGHT + 0.6 + 0.8 * ROW * sum(name not in _CURVE for name in data.columns)
 
 
+def _by_structure(data: pd.DataFrame) -> float:
+    """Height of the diagram of a path model."""
+    from kzsurvey.reporting.path_diagrams import structure_height
+
+    return structure_height(data)
+
+
 def _fixed(data: pd.DataFrame) -> float:
     return UPRIGHT
 
@@ -425,6 +444,7 @@ FIGURES = {
     "parts": Kind(parts, "percent0", _by_rows),
     "histogram": Kind(histogram, "integer", _fixed, marks=True),
     "paths": Kind(paths, "number", _by_mediators),
+    "structure": Kind(structure, "number", _by_structure),
     "curve": Kind(curve, "number", _fixed),
     "chains": Kind(chains, "number", _by_items),
     "distributions": Kind(distributions, "number", _by_pairs_of_items),

@@ -139,6 +139,7 @@ FORMATS: dict[str, Callable[[Any], str]] = {
     "integer": _number(0),
     "number": lambda value: _number(decimals((value,)))(value),
     "number1": _number(1),
+    "number2": _number(2),
     "number3": _number(3),
     "percent": _percent(1),
     "percent0": _percent(0),

@@ -63,7 +63,8 @@ class Model:
     kind : str
         A key of ``kzsurvey.modelling.ESTIMATORS``: ``linear``, ``logistic``, ...
     formula : str
-        Wilkinson formula over the columns of ``analysis``: ``"workload ~ vacancy_share + inspections"``.
+        Wilkinson formula over the columns of ``analysis``: ``"workload ~ vacancy_share + inspections"``; of ``paths``,
+        the syntax of the model, as many lines as it has.
     hypothesis : str
         ``"H2"``; empty for a model outside the declared family.
     term : str

@@ -13,8 +13,9 @@ from kzsurvey.survey.settings import FILE
 from kzsurvey.survey.sheets import listed, near
 
 DESIGN_VARIABLES = ("weight", "stratum", "cluster")
-OWN_TERMS = ("mediation",)  # kinds whose terms are named for what they say (indirect, direct), not by the formula
 WEIGHTS = ("weighted", "unweighted")
+PATHS = "paths"  # the kind whose formula is the syntax of a path model
+OWN_TERMS = ("mediation", PATHS)  # kinds whose terms are named for what they say (indirect, direct), not by the formula
 MOMENTS = {
     "date": ("date", "datetime", "text", "calculate"),
     "start": ("time", "datetime", "text", "calculate"),
@@ -177,6 +178,9 @@ def _model_faults(read: Mapping[str, Any], known: Known) -> Iterator[Fault]:
             yield Fault(FILE, "a hypothesis without a term", "the term that it is about", column=f"{key}.term")
         if model.get("where"):
             yield from _where_faults(model["where"], variables, f"{key}.where")
+        if model.get("kind") == PATHS:
+            yield from _syntax_faults(model["formula"], variables, f"{key}.formula")
+            continue
         yield from _formula_faults(model, variables, key)
         for formula in _mediators(model):
             yield from _formula_faults({"formula": formula}, variables, f"{key}.mediators")
@@ -217,6 +221,21 @@ def _plan_faults(read: Mapping[str, Any]) -> Iterator[Fault]:
     for plan in read.get("plans", ()):
         key = f"plans.{plan['name']}.model"
         yield from _unknown(key, [plan["model"]], models, f"a declared model: {listed(models)}")
+
+
+def _syntax_faults(syntax: str, variables: Collection[str], key: str) -> Iterator[Fault]:
+    """Variables of a path model that are neither latent nor there; the rest is read when the model is fitted."""
+    plain = re.sub(r"[#!][^\n]*", "", syntax)
+    plain = re.sub(r"([-+*,(~|=])\s*\n|\n\s*(?=[+*])", r"\1 ", plain)
+    pairs = [
+        re.split(r"=~|~~|~", line, maxsplit=1) for line in re.split(r"[;\n]", plain) if not re.search(":=|==", line)
+    ]
+    latent = {name.strip() for left in re.findall(r"([^;\n]+)=~", plain) for name in left.split("+")}
+    sides = [side for pair in pairs if len(pair) == 2 for side in pair]
+    named = [term.rpartition("*")[2].strip() for side in sides for term in re.split(r"\+(?![^(]*\))", side)]
+    wanted = [name for name in named if re.fullmatch(r"[^\W\d][\w.]*", name) and name not in latent]
+    allowed = "a closed question, an option, a measure or a code"
+    yield from _unknown(key, list(dict.fromkeys(wanted)), variables, allowed)
 
 
 def _mediators(model: Mapping[str, Any]) -> list[str]:

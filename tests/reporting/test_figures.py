@@ -9,7 +9,8 @@ from matplotlib import image
 
 from kzsurvey.errors import ReportError
 from kzsurvey.reporting.context import Report
-from kzsurvey.reporting.figures import BOX, FIGURES, LABEL, _boxes, _wrapped, draw
+from kzsurvey.reporting.figures import BOX, FIGURES, LABEL, WIDTH, _boxes, _wrapped, draw
+from kzsurvey.reporting.path_diagrams import lay_out
 
 ROWS = pd.DataFrame(
     {"label": ["政策落不了地", "Hill"], "estimate": [0.4, -0.1], "conf_low": [0.3, -0.2], "conf_high": [0.5, 0.1]}
@@ -29,6 +30,17 @@ DATA = {
         columns=["path", "source", "target", "estimate", "conf_low", "conf_high"],
     ),
     "specifications": ROWS.drop(columns="label").assign(甲=[True, False], b=[True, True]),
+    "structure": pd.DataFrame(
+        [
+            ("f =~ a", "measures", "报酬", "甲", 1.0, None, None),
+            ("f =~ b", "measures", "报酬", "乙项", 0.7, 0.5, 0.9),
+            ("y ~ f", "explains", "报酬", "Load", -0.4, -0.6, -0.2),
+            ("z ~ y", "explains", "Load", "Leave", 0.5, 0.4, 0.6),
+            ("z ~ f", "explains", "报酬", "Leave", 0.1, -0.1, 0.3),
+            ("z ~ age", "explains", "Age", "Leave", 0.1, -0.1, 0.3),
+        ],
+        columns=["path", "form", "source", "target", "estimate", "conf_low", "conf_high"],
+    ),
     "curve": pd.DataFrame(
         {"value": [1, 2, 3.5], "estimate": [0.9, 0.5, 0.1], "conf_low": [0.6, 0.4, -0.2], "conf_high": [1.2, 0.6, 0.4]}
     ),
@@ -160,3 +172,27 @@ def test_a_choice_is_dark_where_specifications_made_it(report):
 def test_a_curve_is_readable_in_grey(report):
     pixels = image.imread(BytesIO(draw(DATA["curve"], report, kind="curve", format="number")))[:, :, :3]
     assert len(np.unique(np.round(pixels.mean(axis=2), 1))) >= 5
+
+
+def test_what_explains_stands_left_of_what_it_explains_and_items_stand_at_their_latent_variable():
+    layout = lay_out(DATA["structure"])
+    left = [layout.nodes[name][0] for name in ("报酬", "Load", "Leave")]
+    assert left == sorted(left)
+    assert layout.nodes["Age"][0] == left[0]
+    assert set(layout.items) == {("报酬", "甲"), ("报酬", "乙项")}
+    boxes = [*layout.nodes.values(), *layout.items.values()]
+    assert all(0.5 < x < WIDTH - 0.5 and 0.4 < y < layout.height for x, y in boxes)
+
+
+def test_a_measurement_model_has_its_items_on_the_right():
+    measured = DATA["structure"].iloc[:2]
+    both = pd.concat([measured, measured.assign(source="负荷", target=["丙", "丁"])])
+    layout = lay_out(both)
+    assert all(layout.items[key][0] > layout.nodes[key[0]][0] + 1 for key in layout.items)
+    assert layout.height > lay_out(measured).height
+
+
+def test_an_arrow_is_broken_where_its_interval_holds_0(report):
+    clear = DATA["structure"].assign(conf_low=0.05, conf_high=0.9)
+    pictures = [draw(data, report, kind="structure", format="number") for data in (DATA["structure"], clear)]
+    assert pictures[0] != pictures[1]

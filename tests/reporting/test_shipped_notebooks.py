@@ -27,7 +27,14 @@ def code(notebook):
 
 
 def test_there_is_one_for_each_part_of_the_work():
-    assert [path.stem for path in NOTEBOOKS] == ["01_fieldwork", "02_problems", "03_links", "04_report", "06_fragile"]
+    assert [path.stem for path in NOTEBOOKS] == [
+        "01_fieldwork",
+        "02_problems",
+        "03_links",
+        "04_report",
+        "05_scales",
+        "06_fragile",
+    ]
 
 
 def test_a_notebook_is_valid_with_fixed_ids_and_an_ordinary_kernel(notebook):

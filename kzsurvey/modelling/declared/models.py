@@ -62,7 +62,7 @@ def fit(analysis: pd.DataFrame | Imputed, model: Model, *, design: Design | None
     >>> fit(analysis, Model(name="load", kind="cubic", formula="workload ~ inspections"))
     Traceback (most recent call last):
     kzsurvey.errors.DesignError: model load: found unknown kind 'cubic'; \
-allowed: linear, logistic, mediation, mixed, ordinal, poisson, probit
+allowed: linear, logistic, mediation, mixed, ordinal, paths, poisson, probit
     """
     if model.kind not in ESTIMATORS:
         known, hint = ", ".join(sorted(ESTIMATORS)), nearest(model.kind, ESTIMATORS)
@@ -157,7 +157,7 @@ def domain(analysis: pd.DataFrame, model: Model) -> np.ndarray | None:
 
 def _regression(analysis: pd.DataFrame, model: Model, design: Design, *, family: str) -> Fit:
     """A regression with its family."""
-    options = _options(model, ("offset", "small_sample"))
+    options = _options(model, ("offset", "small_sample", "df"))
     offset = str(options.get("offset", ""))
     fail_if(unknown_variables([offset] if offset else [], analysis, name=model.name), DesignError)
     return fit_regression(
@@ -169,12 +169,13 @@ def _regression(analysis: pd.DataFrame, model: Model, design: Design, *, family:
         where=domain(analysis, model),
         offset=offset,
         small_sample=str(options.get("small_sample", "none")),
+        df=str(options.get("df", "design")),
     )
 
 
 def _ordinal(analysis: pd.DataFrame, model: Model, design: Design) -> Fit:
     """A cumulative link model."""
-    options = _options(model, ("link", "nonproportional", "offset"))
+    options = _options(model, ("link", "nonproportional", "offset", "df"))
     return fit_ordinal(
         analysis, model.formula, design=design, name=model.name, where=domain(analysis, model), **options
     )
@@ -182,6 +183,7 @@ def _ordinal(analysis: pd.DataFrame, model: Model, design: Design) -> Fit:
 
 _MEDIATION = (
     "treatment", "mediators", "kinds", "low", "high", "at", "category", "interval", "draws", "seed",
+    "small_sample", "df",
 )  # fmt: skip
 
 
@@ -202,6 +204,33 @@ def _mixed(analysis: pd.DataFrame, model: Model, design: Design) -> Fit:
     return fit_mixed(analysis, model.formula, design=design, name=model.name, where=domain(analysis, model), **options)
 
 
+_PATHS = (
+    "estimator", "ordered", "missing", "groups", "equal", "partial", "means", "scale", "information", "likelihood",
+    "empty_cells",
+)  # fmt: skip
+
+
+def _paths(analysis: pd.DataFrame, model: Model, design: Design) -> Fit:
+    """Paths between observed and latent variables; the formula of the model is their syntax."""
+    from kzsurvey.modelling.paths.paths import fit_paths  # a survey without one does not pay for it
+
+    options = _options(model, _PATHS)
+    try:
+        return fit_paths(
+            analysis, model.formula, design=design, name=model.name, where=domain(analysis, model), **options
+        )
+    except SurveyError as error:
+        raise DesignError(_placed(fault) for fault in error.faults) from error
+
+
+def _placed(fault: Fault) -> Fault:
+    """A fault whose line is one of the formula, not of a file."""
+    if fault.row is None:
+        return fault
+    where = f"line {fault.row}, sign {fault.column} of the formula"
+    return replace(fault, found=f"{fault.found} ({where})", row=None, column=None)
+
+
 ESTIMATORS: dict[str, Estimate] = {
     "linear": partial(_regression, family="linear"),
     "logistic": partial(_regression, family="logistic"),
@@ -210,6 +239,7 @@ ESTIMATORS: dict[str, Estimate] = {
     "ordinal": _ordinal,
     "mixed": _mixed,
     "mediation": _mediation,
+    "paths": _paths,
 }
 
 
@@ -231,7 +261,7 @@ def _with_hypothesis(found: Fit, model: Model) -> Fit:
         raise DesignError(Fault(place, f"no term {model.term!r}", allowed, hint=nearest(model.term, names)))
     terms = found.terms.copy()
     terms.loc[names == model.term, "hypothesis"] = model.hypothesis
-    return Fit(found.model, found.kind, terms, found.summary, found.covariance, found.extra)
+    return replace(found, terms=terms)
 
 
 def _no_terms() -> pd.DataFrame:
