@@ -1,5 +1,7 @@
 """Path models: bad input is refused or reported by name, units do not matter, a survey can declare one."""
 
+from contextlib import suppress
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -330,3 +332,20 @@ def test_one_name_is_a_list_of_one(table):
     one, other = (fitted(table, groups="office", equal=equal) for equal in ("loadings", ["loadings"]))
     np.testing.assert_allclose(one.terms["estimate"], other.terms["estimate"])
     assert fitted(coded(table), "load =~ hours + forms + visits", ordered="hours").extra["estimator"] == "DWLS"
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_models_written_at_random_are_fitted_or_refused(table, seed):
+    rng = np.random.default_rng(seed)
+    lines = {
+        f"{latent} =~ {' + '.join(rng.permutation(ITEMS)[: rng.integers(1, 5)])}"
+        for latent in ("f", "g")[: rng.integers(0, 3)]
+    }
+    for _ in range(rng.integers(1, 4)):
+        one, other = rng.permutation(["f", *ITEMS] if lines else ITEMS)[:2]
+        lines.add(f"{one} {rng.choice(['~', '~~'])} {rng.choice(['', 'a*', '0.3*', 'NA*'])}{other}")
+    with suppress(DesignError):  # any other error is one of ours
+        fit = fitted(table, "\n".join(sorted(lines, reverse=True)))
+        assert np.isfinite(fit.terms["estimate"]).all()
+        m.standardised(fit)
+        m.modification_indices(fit)

@@ -1,5 +1,7 @@
 """Model syntax is read as lavaan reads it; what cannot be read is told with line and column."""
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
@@ -133,3 +135,34 @@ def test_arithmetic_is_that_of_python(a, b):
 def test_whatever_is_no_arithmetic_is_refused(text):
     with pytest.raises(ValueError):
         compile_arithmetic(text)
+
+
+WORDS = (
+    "f",
+    "x1",
+    "=~",
+    "~",
+    "~~",
+    "+",
+    "*",
+    "1",
+    "0.5",
+    "NA",
+    "c(",
+    "start(",
+    ")",
+    ",",
+    "|",
+    "t1",
+    ":=",
+    "==",
+    "\n",
+    ";",
+    "号",
+)
+
+
+@given(some.lists(some.sampled_from(WORDS), min_size=1, max_size=14))
+def test_whatever_is_written_is_read_or_refused(words):
+    with suppress(DesignError):  # any other error is one of ours
+        assert parse(" ".join(words)).statements

@@ -363,10 +363,7 @@ def at_solution(
         sums = likelihood_sums(sample, sample.design.weight)
         bend = observed_information(model, sums, theta)
     slopes = None if constraints is None else constraints.slopes(theta)
-    try:
-        inverse = bordered_inverse(bend, slopes)
-    except np.linalg.LinAlgError:
-        inverse = np.full_like(bend, np.nan)
+    inverse = bordered_inverse(bend, slopes)
     return Fitted(
         model, theta, float(found.value[0]), bool(found.converged[0]), found.steps, bend, inverse, constraints, slopes
     )

@@ -135,7 +135,7 @@ def rmsea_interval(statistic: float, df: int, n: float, groups: int, scale: floa
     >>> [round(end, 4) for end in rmsea_interval(85.3055, 24, 301, 1)]
     [0.0714, 0.1137]
     """
-    if df <= 0 or not np.isfinite(statistic):
+    if df <= 0 or not np.isfinite(statistic) or not scale > 0:
         return (0.0, 0.0) if df <= 0 else (float("nan"), float("nan"))
     ends = [_noncentrality(statistic, df, probability) for probability in (0.95, 0.05)]
     return tuple(float(np.sqrt(scale * end * groups / (n * df))) for end in ends)

@@ -140,8 +140,10 @@ def _value(group: _Group, share: np.ndarray, *, careful: bool = True) -> np.ndar
     with np.errstate(invalid="ignore", divide="ignore"):
         if careful:
             spread = np.sqrt(np.diagonal(group.matrix, axis1=-2, axis2=-1))
-            size = np.linalg.eigvalsh(group.matrix / (spread[..., :, None] * spread[..., None, :]))
-            sound = (size[..., 0] > 1e-10) & np.isfinite(spread).all(axis=-1)
+            scaled = group.matrix / (spread[..., :, None] * spread[..., None, :])
+            usable = np.isfinite(scaled).all(axis=(-2, -1))
+            size = np.linalg.eigvalsh(np.where(usable[..., None, None], scaled, np.eye(scaled.shape[-1])))
+            sound = usable & (size[..., 0] > 1e-10)
             logarithm = np.log(size).sum(axis=-1) + 2 * np.log(spread).sum(axis=-1)
         else:
             sign, logarithm = np.linalg.slogdet(group.matrix)
@@ -275,7 +277,7 @@ def normal_scores(model: Model, answers: Sequence[Answers], theta: np.ndarray, c
         for code, there in enumerate(group.there):
             mine = group.pattern == code
             inverse = np.zeros((block.observed, block.observed))
-            inverse[np.ix_(there, there)] = np.linalg.inv(moments.covariance[np.ix_(there, there)])
+            inverse[np.ix_(there, there)] = inverses(moments.covariance[np.ix_(there, there)])
             pull = ((group.values[mine] + group.centre - moments.mean) * there) @ inverse
             bend = half * (pull[:, i] * pull[:, j] - inverse[i, j])
             scores[group.rows[mine]] = pull @ by_mean + bend @ by_covariance

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from kzsurvey.modelling.paths.matrices import inverses
 from kzsurvey.modelling.paths.syntax import Definition
 
 _STEPS = 500
@@ -247,13 +248,17 @@ def _solved(square: np.ndarray, right: np.ndarray) -> np.ndarray:
 
 
 def bordered_inverse(information: np.ndarray, slopes: np.ndarray | None) -> np.ndarray:
-    """(q, q) inverse of an information matrix in the directions that the (c, q) slopes of constraints leave free."""
+    """(q, q) inverse of an information matrix in the directions that constraints leave free; missing where singular.
+
+    Parameters
+    ----------
+    information : (q, q) array
+    slopes : (c, q) array of the constraints, or None
+    """
     scale = np.sqrt(np.maximum(np.abs(np.diag(information)), 1e-300))
     square = information / np.outer(scale, scale)
-    if slopes is None or not len(slopes):
-        return np.linalg.inv(square) / np.outer(scale, scale)
-    free = free_directions(slopes / scale)
-    return free @ np.linalg.inv(free.T @ square @ free) @ free.T / np.outer(scale, scale)
+    free = np.eye(len(square)) if slopes is None or not len(slopes) else free_directions(slopes / scale)
+    return free @ inverses(free.T @ square @ free) @ free.T / np.outer(scale, scale)
 
 
 def free_directions(slopes: np.ndarray) -> np.ndarray:

@@ -78,11 +78,12 @@ def standardised_values(
         total, residual = full_variances(block, theta, covariates[group])
         place = {name: number for number, name in enumerate(block.names)}
         kept = np.array([name in model.variables.latent or scale == "all" for name in block.names])
-        size = np.where(kept, np.sqrt(total), 1.0)
-        inner = np.where(kept, np.sqrt(np.where(residual == 0, 1.0, residual)), 1.0)
-        for number, row in enumerate(model.rows):
-            if row.group == group:
-                values[..., number] = raw[..., number] * _factor(row, size, inner, place)
+        with np.errstate(all="ignore"):  # of a negative variance nothing is standardised
+            size = np.where(kept, np.sqrt(total), 1.0)
+            inner = np.where(kept, np.sqrt(np.where(residual == 0, 1.0, residual)), 1.0)
+            for number, row in enumerate(model.rows):
+                if row.group == group:
+                    values[..., number] = raw[..., number] * _factor(row, size, inner, place)
     return values
 
 
@@ -113,7 +114,8 @@ def explained_shares(
         for name in targets:
             if name in pointed:
                 names.append((name, group))
-                parts.append(1 - residual[..., place[name]] / total[..., place[name]])
+                with np.errstate(all="ignore"):
+                    parts.append(1 - residual[..., place[name]] / total[..., place[name]])
     return names, np.stack(parts, axis=-1) if parts else np.zeros((*theta.shape[:-1], 0))
 
 
