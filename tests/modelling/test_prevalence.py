@@ -546,6 +546,20 @@ def test_regressions_that_have_no_answer_are_refused_by_name(formula, words):
         coded_regression(table, formula, truth.iloc[::2], probability=0.5, design=design)
 
 
+def test_a_rare_code_leaves_its_coefficient_few_degrees_of_freedom():
+    rng = np.random.default_rng(1)
+    truth = (np.arange(600) % 40 == 0) * 1
+    table = pd.DataFrame({"x": rng.normal(size=600), "pay": truth, "hours": truth + rng.normal(size=600)})
+    table["pay"] = np.where(rng.random(600) < 0.1, 1 - truth, truth)
+    sample = draw_sample(table, 200, codes=["pay"], seed=1)
+    human, design = pd.Series(truth, name="pay").loc[sample.index], make_design(weight=np.ones(600))
+    terms = coded_regression(table, "hours ~ pay + x", human, probability=sample, design=design).terms.set_index("term")
+    assert terms.loc["pay", "df"] < 0.5 * terms.loc["x", "df"]
+    few = human.where(human.cumsum() < 4, 0)
+    with pytest.raises(DesignError, match="column pay: found 3 of 200 answers coded by hand that have it"):
+        coded_regression(table, "hours ~ pay + x", few, probability=sample, design=design)
+
+
 def test_a_regression_on_too_few_human_codes_is_refused():
     table, truth, design = regression_data()
     with pytest.raises(DesignError, match="no human codes among the rows used"):
@@ -556,5 +570,5 @@ def test_a_regression_on_too_few_human_codes_is_refused():
             probability=0.2,
             design=design,
         )
-    with pytest.raises(DesignError, match="coefficients on 1 degrees of freedom"):
+    with pytest.raises(DesignError, match="found 2 of 2 answers coded by hand"):
         coded_regression(table, "pay ~ x", truth.iloc[[0, 9]], probability=0.1, design=design)
