@@ -1,10 +1,10 @@
-"""How often the intervals of who says what hold the truth: log ratios of groups and of pairs of codes, ellipses of a map.
+"""How often intervals of who says what hold the truth: log ratios of groups and of pairs of codes, ellipses of a map.
 
     .venv/bin/python benchmarks/coverage_coded.py [--samples 1000] [--to benchmarks/coverage_coded.csv]
 
-A population of 600 villages in two strata; three codes whose shares differ by village and by group. Samples of villages
-(20 or 40 in each stratum, 10 people from each); the truth is that of the population. An ellipse holds the truth where the
-profile of the population, placed on the axes of the sample, lies inside.
+A population of 600 villages in two strata; four codes whose shares differ by village and by group. Samples of villages
+(20 or 40 in each stratum, 10 people from each); the truth is that of the population. An ellipse holds the truth where
+the profile of the population, placed on the axes of the sample, lies inside.
 """
 
 import argparse
@@ -58,7 +58,7 @@ def population(draw: np.random.Generator) -> pd.DataFrame:
 
 
 def drawn(people: pd.DataFrame, villages: int, draw: np.random.Generator) -> pd.DataFrame:
-    """Some villages of each stratum, some people of each; the first stratum counts double."""
+    """Some villages of each stratum, some people of each."""
     chosen = np.concatenate([draw.choice(np.arange(s, VILLAGES, 2), villages, replace=False) for s in (0, 1)])
     rows = (chosen[:, None] * PEOPLE + np.array([draw.choice(PEOPLE, DRAWN, replace=False) for _ in chosen])).ravel()
     return people.iloc[rows].reset_index(drop=True)
@@ -77,7 +77,9 @@ def true_ratios(people: pd.DataFrame) -> pd.Series:
 def true_pairs(people: pd.DataFrame) -> pd.Series:
     """Log ratios of each pair of codes in the population."""
     pairs = [(one, other) for place, one in enumerate(CODES) for other in CODES[place + 1 :]]
-    return pd.Series({(a, b): np.log2((people[a] * people[b]).mean() / people[a].mean() / people[b].mean()) for a, b in pairs})
+    return pd.Series(
+        {(a, b): np.log2((people[a] * people[b]).mean() / people[a].mean() / people[b].mean()) for a, b in pairs}
+    )
 
 
 def true_profiles(people: pd.DataFrame) -> pd.DataFrame:
