@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from opencc import OpenCC
 
-from kzsurvey.coding import code
+from kzsurvey.coding import code, code_texts, compile_rules
 from kzsurvey.survey import read_survey
 
 ROOT = Path(__file__).parents[2]
@@ -79,6 +80,17 @@ def test_the_codes_of_the_bank_are_those_that_its_question_can_have(bank, survey
     for row in bank:
         schemes = set(survey.codes.loc[row["codes"].split(), "scheme"])
         assert all(row["question"] in survey.schemes[scheme].questions for scheme in schemes), row
+
+
+@pytest.mark.parametrize("spelling", ["s2t", "s2tw", "s2hk"])
+def test_traditional_spelling_gets_the_same_codes(bank, survey, spelling):
+    rules, converter = compile_rules(survey), OpenCC(spelling)
+    clauses = [row["clause"] for row in bank]
+    found, other = (
+        [[(one.code, one.number) for one in here] for here in code_texts(texts, rules)]
+        for texts in (clauses, [converter.convert(one) for one in clauses])
+    )
+    assert [one for one, *both in zip(clauses, found, other, strict=True) if both[0] != both[1]] == []
 
 
 def test_the_rules_keep_their_precision_and_recall(judged, name):

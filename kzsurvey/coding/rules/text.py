@@ -49,6 +49,10 @@ class Folded(NamedTuple):
         return (self.starts[start], self.ends[end - 1]) if self.starts else (start, end)
 
 
+# Spellings of Taiwan and Hong Kong that the table of single characters leaves, because they are words of their own too;
+# one of them is another character only beside its neighbour.
+_VARIANTS = {"著": "着", "瞭": "了", "藉": "借", "揹": "背", "衞": "卫", "枱": "台"}
+_VARIANT_PAIRS = {"答覆": "答复", "回覆": "回复", "反覆": "反复"}
 _FOLDED = partial(tuple.__new__, Folded)  # without a call of Python for each
 
 
@@ -91,7 +95,7 @@ def fold_pattern(pattern: str) -> str:
     '人手(不够|ok,)'
     """
     folded = {ord(one): _literal(_fold_character(one)) for one in set(pattern) if not one.isascii()}
-    return pattern.translate(folded)
+    return _with_pairs(pattern.translate(folded))
 
 
 def clause(text: str, borders: list[tuple[int, int]], start: int, end: int) -> tuple[int, int]:
@@ -210,7 +214,7 @@ def _fold_together(texts: list[str]) -> list[Folded]:
     odd = [ord(one) for one, folded in becomes.items() if len(folded) != 1 or unicodedata.combining(one)]
     same = np.zeros(int(distinct[-1]) + 1 if len(distinct) else 1, dtype=np.uint32)
     same[distinct] = [ord(one) if len(one) == 1 else 0 for one in map(becomes.get, map(chr, distinct.tolist()))]
-    whole = same[joined.characters].tobytes().decode("utf-32-le", "surrogatepass")
+    whole = _with_pairs(same[joined.characters].tobytes().decode("utf-32-le", "surrogatepass"))
     needs_map = _holding(joined, odd)
     becomes["\0"] = ""  # it parts texts, so none is left inside one
     starts = joined.starts.tolist()
@@ -231,12 +235,21 @@ def _holding(joined: Joined, characters: list[int]) -> list[bool]:
     return held.tolist()
 
 
+def _with_pairs(text: str) -> str:
+    """Characters that are another one beside a neighbour; no text gets longer by it."""
+    if "覆" in text:
+        for written, simplified in _VARIANT_PAIRS.items():
+            text = text.replace(written, simplified)
+    return text
+
+
 @cache
 def _fold_character(character: str) -> str:
     """What a character becomes by itself; a character that one cannot see becomes nothing."""
     if unicodedata.category(character) == "Cf":
         return ""
-    return _converter().convert(unicodedata.normalize("NFKC", character)).lower()
+    simplified = _converter().convert(unicodedata.normalize("NFKC", character)).lower()
+    return _VARIANTS.get(simplified, simplified)
 
 
 @cache
@@ -255,7 +268,7 @@ def _fold_with_map(text: str, becomes: dict[str, str]) -> Folded:
         pieces.append(folded)
         starts += [start] * len(folded)
         ends += [end] * len(folded)
-    return Folded(text, "".join(pieces), tuple(starts), tuple(ends))
+    return Folded(text, _with_pairs("".join(pieces)), tuple(starts), tuple(ends))
 
 
 def _letters(text: str) -> Iterable[tuple[int, int]]:

@@ -4,11 +4,11 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
-from scipy.special import chdtri
+from scipy.special import fdtri
 
 from kzsurvey.errors import DesignError, Fault, fail_if
 from kzsurvey.modelling.describing.estimates import design_for
-from kzsurvey.modelling.sampling.design import Design, check_rows, domain_rows
+from kzsurvey.modelling.sampling.design import Design, check_rows, degrees_of_freedom, domain_rows
 from kzsurvey.modelling.sampling.replication import bootstrap
 
 
@@ -81,10 +81,10 @@ def correspondence(
     With the table of weighted mentions :math:`P`, its margins :math:`r` and :math:`c`, and the singular values of
     :math:`D_r^{-1/2} (P - r c^T) D_c^{-1/2} = U D V^T`, principal coordinates are :math:`D_r^{-1/2} U D` and
     :math:`D_c^{-1/2} V D`. The sign of a dimension is free: it is turned so that the heaviest contribution is positive.
-    An ellipse holds the chosen share of a normal cloud fitted to the profiles of the bootstrap samples, each placed on
-    the axes of the full sample (partial bootstrap), so that axes do not turn or swap from sample to sample. Whole
-    clusters are drawn, within strata (Rao and Wu); a calibration of the weights is not repeated in each sample, which
-    makes ellipses rather too wide than too narrow.
+    An ellipse is Hotelling's, from the covariance of the profiles of the bootstrap samples and the degrees of freedom
+    of the design; each profile is placed on the axes of the full sample (partial bootstrap), so that axes do not turn
+    or swap from sample to sample. Whole clusters are drawn, within strata (Rao and Wu); a calibration of the weights is
+    not repeated in each sample, which makes ellipses rather too wide than too narrow.
 
     References
     ----------
@@ -108,8 +108,9 @@ def correspondence(
     weighted = (flags * design.weight[:, None]).T @ groups
     solved = _solved(weighted)
     drawn = _drawn(flags, groups, design, solved, replicates, seed) if replicates else (None, None)
-    rows = _points(solved, 0, list(said.columns), counts.sum(axis=0), drawn[0], level)
-    columns = _points(solved, 1, names, counts.sum(axis=1), drawn[1], level)
+    df = degrees_of_freedom(design, inside)
+    rows = _points(solved, 0, list(said.columns), counts.sum(axis=0), drawn[0], df, level)
+    columns = _points(solved, 1, names, counts.sum(axis=1), drawn[1], df, level)
     answered = inside & said.notna().any(axis=1).to_numpy()
     return Correspondence(
         _inertia(solved), rows, columns, int(answered.sum()), float((solved.singular**2).sum()), level, replicates, seed
@@ -183,7 +184,7 @@ def _inertia(solved: _Solved) -> pd.DataFrame:
 
 
 def _points(
-    solved: _Solved, side: int, names: list, counts: np.ndarray, drawn: np.ndarray | None, level: float
+    solved: _Solved, side: int, names: list, counts: np.ndarray, drawn: np.ndarray | None, df: float, level: float
 ) -> pd.DataFrame:
     """Rows or columns of the map."""
     coordinates, mass, inertia = solved.principal(side), solved.masses[side], solved.singular**2
@@ -195,7 +196,7 @@ def _points(
         with np.errstate(divide="ignore", invalid="ignore"):
             part = mass * place**2 / inertia[dimension] if there else np.full(len(mass), np.nan)
             table = table.assign(**{axis: place, f"contribution_{axis}": part, f"cos2_{axis}": place**2 / own})
-    return table if drawn is None else table.join(_ellipses(drawn, level))
+    return table if drawn is None else table.join(_ellipses(drawn, df, level))
 
 
 def _drawn(
@@ -214,10 +215,10 @@ def _drawn(
     return np.array(places[0]), np.array(places[1])
 
 
-def _ellipses(drawn: np.ndarray, level: float) -> pd.DataFrame:
+def _ellipses(drawn: np.ndarray, df: float, level: float) -> pd.DataFrame:
     """Half axes and angle of the ellipse that holds a share of each cloud."""
     rows = []
-    reach = float(chdtri(2, 1 - level))
+    reach = 2 * df / (df - 1) * float(fdtri(2, df - 1, level)) if df > 1 else np.nan
     for cloud in np.moveaxis(drawn, 1, 0):
         cloud = cloud[np.isfinite(cloud).all(axis=1)]
         if len(cloud) < 3:
