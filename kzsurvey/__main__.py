@@ -69,6 +69,13 @@ def simulate(options: argparse.Namespace) -> None:
         print(path)
 
 
+def rehearse(options: argparse.Namespace) -> None:
+    """Let simulated coders code a sample of a built survey's simulated answers."""
+    from kzsurvey.rehearsal import rehearse_coding
+
+    _print_all(rehearse_coding(options.survey, interviews=options.interviews, seed=options.seed))
+
+
 def build(options: argparse.Namespace) -> None:
     """Make the six tables."""
     from kzsurvey.build import build as make
@@ -147,6 +154,9 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("--seed", type=_seed, default=1, metavar="S", help="same seed, same bytes (1)")
     add.add_argument("--truth", type=Path, metavar="FOLDER", help="also write what is true, to this folder")
     _command(commands, "build", build, survey=True)
+    add = _command(commands, "rehearse", rehearse, survey=True)
+    add.add_argument("--interviews", type=_at_least_one, default=500, metavar="N", help="as they were simulated (500)")
+    add.add_argument("--seed", type=_seed, default=1, metavar="S", help="as they were simulated (1)")
     for name, function in (("report", report), ("run", run)):
         add = _command(commands, name, function, survey=True)
         add.add_argument("--language", type=_names, metavar="zh,en", help="languages of the reports (all)")

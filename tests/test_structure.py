@@ -23,7 +23,8 @@ MAY_IMPORT = {
     "simulate": {"errors", "files", "tables", "survey"},
     "build": {"errors", "files", "tables", "survey", "cleaning", "coding", "modelling", "reporting", ""},
     "exchange": {"errors", "files", "survey", "cleaning", "coding"},
-    "__main__": {"errors", "files", "survey", "coding", "build", "exchange", "simulate", ""},
+    "rehearsal": {"errors", "tables", "survey", "coding", "modelling", "simulate", ""},
+    "__main__": {"errors", "files", "survey", "coding", "build", "exchange", "rehearsal", "simulate", ""},
     "__init__": set(),
 }
 # Inside a stage too: a folder imports those before it, never those after it.
