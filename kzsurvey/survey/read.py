@@ -12,6 +12,7 @@ from kzsurvey.survey.phrases import read_phrases
 from kzsurvey.survey.record import Survey
 from kzsurvey.survey.references import Known, reference_faults
 from kzsurvey.survey.settings import FILE, delivered_faults, read_settings, survey_fields
+from kzsurvey.survey.steps import read_steps
 from kzsurvey.survey.xlsform import Form, languages_of, read_form
 
 
@@ -29,8 +30,8 @@ def read_survey(folder: str | Path, *, check_delivered: bool = True, phrases: bo
     ----------
     folder : path
         Holds ``survey.toml``, the form (``form.xlsx``, or ``questions.csv`` and ``choices.csv``) and, where the survey
-        has them, ``codes.csv``, ``lexicon.csv``, ``phrases.csv``, ``measures.csv``, ``frame.csv``,
-        ``corrections.csv``, ``words.csv``.
+        has them, ``codes.csv``, ``codebook_steps.csv``, ``lexicon.csv``, ``phrases.csv``, ``measures.csv``,
+        ``frame.csv``, ``corrections.csv``, ``words.csv``.
     check_delivered : bool
         Whether the delivered files must be there already; not while they are still to be simulated.
     phrases : bool
@@ -110,6 +111,10 @@ def _read_tables(
     )
     tables |= {"phrases": phrases.table} if phrases else {}
     faults += phrases.faults if phrases else unreadable
+    if codebook and not codebook.faults:
+        steps, unreadable = _attempt(read_steps, folder, codebook.codes)
+        tables |= {"steps": steps.table} if steps else {}
+        faults += steps.faults if steps else unreadable
     if form is None:
         return tables, faults
     instrument = read_instrument(form, read["languages"], dated=bool(read["interview"].get("date")))

@@ -156,6 +156,9 @@ class Survey:
         Column ``pattern``: what ``{name}`` stands for inside the patterns of ``codes``; ``file``, ``row``.
     phrases : DataFrame, one row per phrase and code
         Columns ``code``, ``phrase``, ``weight``: what a character or a pair of them speaks for. Often empty.
+    steps : DataFrame, one row per step from one version of the codebook to the next
+        Columns ``version`` (from 2), ``step`` (add, merge, split, move, rename, retire, redefine), ``code``, ``into``,
+        ``parent``, ``scheme``, ``reason``, ``who``, ``when``, ``file``, ``row``. Empty while the codebook is the first.
     measures : DataFrame, one row per scale, index ``measure``
         Columns ``label_<language>``, ``items`` (tuple), ``reversed`` (tuple), ``rule`` (mean, sum), ``smallest`` (int),
         ``low``, ``high`` (range of an item, used to reverse), ``unit``, ``file``, ``row``.
@@ -193,6 +196,7 @@ class Survey:
     codes: "pd.DataFrame"
     lexicon: "pd.DataFrame"
     phrases: "pd.DataFrame"
+    steps: "pd.DataFrame"
     measures: "pd.DataFrame"
     frame: "pd.DataFrame"
     corrections: "pd.DataFrame"
