@@ -21,6 +21,7 @@ _HOME = {
     "read_answers": "cleaning",
     "clean": "cleaning",
     "code": "coding",
+    "desk": "coding.desk",
     "analyse": "modelling",
     "sample_design": "modelling",
     "fit": "modelling",

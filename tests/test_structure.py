@@ -27,7 +27,7 @@ MAY_IMPORT = {
 # Inside a stage too: a folder imports those before it, never those after it.
 FOLDERS = {
     "modelling": ("sampling", "regression", "describing", "scales", "effects", "coded", "declared"),
-    "coding": ("rules", "intercoder", "versions", "codings"),
+    "coding": ("rules", "intercoder", "versions", "codings", "desk"),
 }
 
 

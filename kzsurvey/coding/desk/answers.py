@@ -40,10 +40,14 @@ def coded_questions(survey: "Survey", interviews: pd.DataFrame, wanted: Sequence
     coded = list(dict.fromkeys(question for scheme in survey.schemes.values() for question in scheme.questions))
     if not coded or survey.codes.empty:
         raise CodingError(Fault("codes.csv", "no codes", "a codebook, and the questions of its schemes in survey.toml"))
-    named = coded if wanted is None else list(wanted)
+    named = [name for name in coded if name in interviews] if wanted is None else list(wanted)
     allowed = ", ".join(coded)
+    if not named:
+        raise CodingError(Fault("desk", "no question to code", f"interviews with {allowed}"))
     fail_if((Fault("desk", f"question {name!r}", allowed) for name in named if name not in coded), CodingError)
-    fail_if((Fault("interviews", f"no column {name}", allowed) for name in named if name not in interviews), CodingError)
+    fail_if(
+        (Fault("interviews", f"no column {name}", allowed) for name in named if name not in interviews), CodingError
+    )
     return named
 
 
@@ -77,7 +81,8 @@ def speakers(interviews: pd.DataFrame, survey: "Survey", questions: Sequence[str
     for interview, row in interviews[list(labels)].iterrows():
         said = [labels[question].get(row[question], {}) for question in labels if pd.notna(row[question])]
         result[interview] = {
-            language: " · ".join(label[language] for label in said if label.get(language)) for language in survey.languages
+            language: " · ".join(label[language] for label in said if label.get(language))
+            for language in survey.languages
         }
     return result
 

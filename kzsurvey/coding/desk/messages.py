@@ -11,7 +11,7 @@ from kzsurvey.coding.codings.writing import record
 from kzsurvey.coding.desk.session import Progress, Session, last_action, place_of
 from kzsurvey.coding.desk.showing import shown_answer, shown_desk, shown_queue
 from kzsurvey.coding.desk.standing import Standing, standing_of
-from kzsurvey.coding.desk.suggestions import Suggestion
+from kzsurvey.coding.desk.suggestions import Suggestion, Voice
 from kzsurvey.errors import CodingError, Fault
 
 Message = Mapping[str, Any]
@@ -118,7 +118,9 @@ def _taken_back(session: Session, progress: Progress, numbers: Sequence[int]) ->
     if place < 0:
         found = f"the last action, on {done['question']} of {done['interview']}"
         raise CodingError(Fault("desk", found, "an answer of this desk", hint="open the desk with all questions"))
-    undos, after = _written(session, progress, place, [_entry(session, place, "undo", of=one) for one in reversed(numbers)])
+    undos, after = _written(
+        session, progress, place, [_entry(session, place, "undo", of=one) for one in reversed(numbers)]
+    )
     return undos, place, after
 
 
@@ -131,7 +133,9 @@ def _written(
     answer = session.answers[place]
     own = actions[(actions["interview"] == answer.interview) & (actions["question"] == answer.question)]
     standing = standing_of(own, session.survey, session.interviews.loc[[answer.interview]])
-    return tuple(map(int, rows["number"])), replace(progress, actions=actions, standing={**progress.standing, place: standing})
+    return tuple(map(int, rows["number"])), replace(
+        progress, actions=actions, standing={**progress.standing, place: standing}
+    )
 
 
 def _entries(session: Session, progress: Progress, place: int, action: Message) -> list[Entry]:
@@ -175,7 +179,7 @@ def _taken(session: Session, place: int, standing: Standing, coder: str) -> list
     there = {(span.start, span.end, span.code) for span in standing.spans}
     wanted = [span for span in said.spans if (span.start, span.end, span.code) not in there]
     return [
-        _on_suggestion(session, place, "accept", Suggestion(span.start, span.end, span.code, "person", coder, None))
+        _on_suggestion(session, place, "accept", Suggestion(span.start, span.end, span.code, (Voice("person", coder),)))
         for span in wanted
     ]
 

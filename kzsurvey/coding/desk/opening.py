@@ -125,7 +125,9 @@ def desk(
         queues=queues,
         speakers=speakers(interviews, survey, speaker_questions(survey, speaker)),
         labels=question_labels(survey, list(dict.fromkeys(answer.question for answer in answers))),
-        suggestions=of_coders(others) if adjudicate else suggested(None if blind else suggestions, answers, survey.codes.index),
+        suggestions=of_coders(others)
+        if adjudicate
+        else suggested(None if blind else suggestions, answers, survey.codes.index),
         beside=others,
         language=language or next(iter(survey.languages)),
         blind=blind,

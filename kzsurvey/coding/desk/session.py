@@ -82,9 +82,7 @@ class Progress:
 
 def open_positions(session: Session, progress: Progress) -> list[int]:
     """Positions in the open queue that are not decided yet."""
-    return [
-        position for position, place in enumerate(session.queues[progress.queue]) if not progress.of(place).decided
-    ]
+    return [position for position, place in enumerate(session.queues[progress.queue]) if not progress.of(place).decided]
 
 
 def first_position(session: Session, progress: Progress) -> int:
@@ -134,4 +132,3 @@ def last_action(actions: pd.DataFrame) -> tuple[int, ...]:
             return (int(number),)
         undone.add(int(of))
     return ()
-

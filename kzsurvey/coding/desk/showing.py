@@ -67,7 +67,7 @@ def _shown_span(span: Span) -> dict[str, Any]:
 
 
 def _shown_suggestion(one: Suggestion) -> dict[str, Any]:
-    return {**one._asdict(), "id": one.name, "coder": one.coder.removeprefix(f"{one.source}:")}
+    return {**one._asdict(), "id": one.name, "voices": [voice._asdict() for voice in one.voices]}
 
 
 def _shown_coder(coder: str, said: Standing, beside: tuple[tuple[str, Standing], ...]) -> dict[str, Any]:

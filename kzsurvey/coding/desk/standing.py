@@ -67,11 +67,17 @@ def standings(
     found: dict[tuple[str, str], dict] = {}
     for row in answers.itertuples():
         found[row.interview, row.question] = {"nothing": bool(row.nothing), "decided": bool(row.decided)}
-    _put(found, "spans", spans, lambda row: Span(row.number, _place(row.start), _place(row.end), row.code, row.memo, row.open))
+    _put(
+        found,
+        "spans",
+        spans,
+        lambda row: Span(row.number, _place(row.start), _place(row.end), row.code, row.memo, row.open),
+    )
     _put(found, "memos", memos, lambda row: Memo(row.number, _place(row.start), _place(row.end), row.memo))
     _put(found, "rejected", rejected, lambda row: (_place(row.start), _place(row.end), row.code))
     return {
-        answer: Standing(**{**parts, "rejected": frozenset(parts.get("rejected", ()))}) for answer, parts in found.items()
+        answer: Standing(**{**parts, "rejected": frozenset(parts.get("rejected", ()))})
+        for answer, parts in found.items()
     }
 
 

@@ -10,6 +10,20 @@ from kzsurvey.coding.desk.standing import Span, Standing
 from kzsurvey.errors import CodingError, Fault, fail_if
 
 NEEDED = ("interview", "question", "code", "source", "coder")
+_SHOWN = 20  # faults that are told
+
+
+class Voice(NamedTuple):
+    """Who proposes a code: ``rule``, ``model`` or ``person``; which one; a probability where it has one."""
+
+    source: str
+    coder: str
+    score: float | None = None
+
+    @property
+    def origin(self) -> str:
+        """As it is written down when the suggestion is taken: ``rule:P1.1#2``, ``model:<name>@0.83``."""
+        return f"{self.source}:{self.coder}" + (f"@{self.score:.2f}" if self.source == "model" and self.score else "")
 
 
 class Suggestion(NamedTuple):
@@ -18,20 +32,17 @@ class Suggestion(NamedTuple):
     start: int | None
     end: int | None
     code: str
-    source: str
-    coder: str
-    score: float | None
+    voices: tuple[Voice, ...]
 
     @property
     def origin(self) -> str:
-        """What is written down when it is accepted or rejected: ``rule:P1.1#2``, ``model:<name>@0.83``."""
-        named = self.coder if self.coder.startswith(f"{self.source}:") else f"{self.source}:{self.coder}"
-        return f"{named}@{self.score:.2f}" if self.source == "model" and self.score is not None else named
+        """All who propose it."""
+        return " + ".join(voice.origin for voice in self.voices)
 
     @property
     def name(self) -> str:
         """What the browser calls it."""
-        return f"{self.code}@{self.start}-{self.end}@{self.origin}"
+        return f"{self.code}@{self.start}-{self.end}"
 
 
 def suggested(
@@ -58,66 +69,70 @@ def suggested(
     fail_if((Fault("suggestions", f"no column {name}", ", ".join(NEEDED)) for name in missing), CodingError)
     table = mentions[mentions["source"] != "person"].reindex(columns=[*NEEDED, "start", "end", "score"])
     place = {(answer.interview, answer.question): number for number, answer in enumerate(answers)}
-    result: dict[int, list[Suggestion]] = {}
+    said: dict[int, dict[tuple, list[Voice]]] = {}
     faults = []
     for row in table.itertuples():
         at = place.get((row.interview, row.question))
         if at is None:
             continue
-        one = Suggestion(
-            _whole(row.start), _whole(row.end), row.code, row.source, str(row.coder), None if pd.isna(row.score) else float(row.score)
+        span = (_whole(row.start), _whole(row.end), row.code)
+        faults += _problems(span, answers[at], codes)
+        score = None if pd.isna(row.score) else float(row.score)
+        said.setdefault(at, {}).setdefault(span, []).append(
+            Voice(row.source, str(row.coder).removeprefix(f"{row.source}:"), score)
         )
-        if problem := _problem(one, answers[at], codes):
-            faults.append(problem)
-        result.setdefault(at, []).append(one)
-    fail_if(faults[:20], CodingError)
-    return {at: tuple(sorted(set(found), key=_order)) for at, found in result.items()}
+    fail_if(faults[:_SHOWN], CodingError)
+    return {at: _suggestions(spans) for at, spans in said.items()}
 
 
 def of_coders(beside: Mapping[int, Sequence[tuple[str, Standing]]]) -> dict[int, tuple[Suggestion, ...]]:
-    """What the coders of an answer said, each code on each stretch once, as suggestions to whoever reconciles them."""
+    """What the coders of an answer said, each code on each stretch once, as suggestions to whoever decides between them."""
     result = {}
     for place, coders in beside.items():
-        said: dict[tuple, list[str]] = {}
+        said: dict[tuple, list[Voice]] = {}
         for coder, standing in coders:
             for span in standing.spans:
-                said.setdefault((span.start, span.end, span.code), []).append(coder)
-        found = [Suggestion(*span, "person", " + ".join(who), None) for span, who in said.items()]
-        result[place] = tuple(sorted(found, key=_order))
+                said.setdefault((span.start, span.end, span.code), []).append(Voice("person", coder))
+        result[place] = _suggestions(said)
     return result
 
 
 def still_open(suggestions: Sequence[Suggestion], standing: Standing) -> list[Suggestion]:
-    """Suggestions that this coder has neither taken nor rejected."""
-    decided = {(span.start, span.end, span.code) for span in standing.spans} | standing.rejected
-    return [one for one in suggestions if (one.start, one.end, one.code) not in decided]
+    """Suggestions that say something new: neither rejected, nor the code of a span that stands in the same place."""
+    return [
+        one
+        for one in suggestions
+        if (one.start, one.end, one.code) not in standing.rejected
+        and not any(span.code == one.code and _share(span, one) for span in standing.spans)
+    ]
 
 
 def agreed(span: Span, coders: Sequence[tuple[str, Standing]]) -> bool:
     """Whether every coder gave this code to a stretch that shares a character with this one."""
-    return all(
-        any(other.code == span.code and _share(span, other) for other in standing.spans) for _, standing in coders
-    )
+    return all(any(other.code == span.code and _share(span, other) for other in said.spans) for _, said in coders)
 
 
-def _share(one: Span, other: Span) -> bool:
+def _share(one: Span | Suggestion, other: Span | Suggestion) -> bool:
     if one.start is None or other.start is None:
-        return True
+        return one.start == other.start
     return one.start < other.end and other.start < one.end
 
 
-def _order(one: Suggestion) -> tuple:
-    return (-1 if one.start is None else one.start, one.end or 0, one.code, one.origin)
+def _suggestions(said: Mapping[tuple, Sequence[Voice]]) -> tuple[Suggestion, ...]:
+    """One suggestion per span and code, in the order of the text, whole answers first."""
+    order = sorted(said, key=lambda span: (-1 if span[0] is None else span[0], span[1] or 0, span[2]))
+    return tuple(Suggestion(*span, tuple(dict.fromkeys(said[span]))) for span in order)
 
 
-def _problem(one: Suggestion, answer: Answer, codes: pd.Index) -> Fault | None:
-    where = f"suggestions, {answer.question} of {answer.interview}"
-    if one.code not in codes:
-        return Fault(where, f"code {one.code!r}", "a code of codes.csv", column="code")
-    if one.start is not None and not 0 <= one.start < (one.end or 0) <= len(answer.text):
-        allowed = f"0 <= start < end <= {len(answer.text)}, the length of the answer"
-        return Fault(where, f"a span from {one.start} to {one.end}", allowed, column="start")
-    return None
+def _problems(span: tuple[int | None, int | None, str], answer: Answer, codes: pd.Index) -> list[Fault]:
+    start, end, code = span
+    where, faults = f"suggestions, {answer.question} of {answer.interview}", []
+    if code not in codes:
+        faults.append(Fault(where, f"code {code!r}", "a code of codes.csv", column="code"))
+    if (start, end) != (None, None) and (start is None or end is None or not 0 <= start < end <= len(answer.text)):
+        allowed = f"0 <= start < end <= {len(answer.text)}, the length of the answer, or neither"
+        faults.append(Fault(where, f"a span from {start} to {end}", allowed, column="start"))
+    return faults
 
 
 def _whole(value: object) -> int | None:

@@ -41,7 +41,9 @@ def jupyter(folder: Path, app: str = "lab") -> Iterator["Jupyter"]:
         "--ServerApp.port_retries=0", f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={folder}",
         f"--{application}.expose_app_in_browser=True", f"--{application}.news_url=",
     ]  # fmt: skip
-    server = subprocess.Popen(command, env=_environment(home), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    server = subprocess.Popen(
+        command, env=_environment(home), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
     try:
         running = Jupyter(folder, f"http://127.0.0.1:{port}", app)
         running.wait(server)
@@ -112,7 +114,8 @@ def open_notebook(page: object, running: Jupyter, name: str) -> None:
     page.wait_for_selector(".jp-Notebook .jp-Cell")
     page.wait_for_function("window.jupyterapp?.commands.hasCommand('notebook:run-all-cells')")
     page.wait_for_function(
-        "() => window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'", timeout=60_000
+        "() => window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'",
+        timeout=60_000,
     )
 
 

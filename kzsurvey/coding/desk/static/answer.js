@@ -112,10 +112,13 @@ function suggestionRow(desk, answer, one) {
     button("accept", "✓ A", () => desk.accept(one)), button("reject", "✕ R", () => desk.reject(one)));
 }
 
-/** Where a suggestion comes from: the rule, the model and its score, the coders. */
+/** Where a suggestion comes from: rules, models with their score, coders. */
 function why(desk, one) {
-  const from = desk.say(`from_${one.source}`, { who: one.coder });
-  return one.source === "model" && one.score !== null ? `${from} ${one.score.toFixed(2)}` : from;
+  const said = ({ source, coder, score }) => {
+    const from = desk.say(`from_${source}`, { who: coder });
+    return source === "model" && score !== null ? `${from} ${score.toFixed(2)}` : from;
+  };
+  return one.voices.map(said).join(" + ");
 }
 
 function nameOf(desk, one) {

@@ -59,7 +59,7 @@ function lay(desk) {
     decision: make("span", { class: "kz-decision" }), columns: make("div", { class: "kz-columns", hidden: true }),
     words: make("div", { class: "kz-words" }), caret: make("div", { class: "kz-caret", hidden: true, "aria-hidden": "true" }),
     target: make("div", { class: "kz-target" }), whole: make("div", { class: "kz-whole", hidden: true }),
-    codings: make("ul", { class: "kz-list" }), suggestions: make("ul", { class: "kz-list" }),
+    codings: make("ul", { class: "kz-list", tabindex: "0" }), suggestions: make("ul", { class: "kz-list", tabindex: "0" }),
     coded: make("h4", {}), suggested: make("h4", {}), tools: make("div", { class: "kz-tools", role: "toolbar" }),
     help: make("div", { class: "kz-help", hidden: true, tabindex: "-1" }), note: make("textarea", { class: "kz-write", rows: "3" }), writing: make("div", { class: "kz-writing", hidden: true }), hint: make("div", { class: "kz-target" }),
   };
@@ -113,6 +113,8 @@ function speak(desk, language) {
   parts.note.setAttribute("aria-label", desk.say("memo"));
   parts.coded.textContent = desk.say("coded");
   parts.suggested.textContent = desk.say(facts.adjudicating ? "to_reconcile" : "suggested");
+  parts.codings.setAttribute("aria-label", parts.coded.textContent);
+  parts.suggestions.setAttribute("aria-label", parts.suggested.textContent);
   parts.language.hidden = Object.keys(facts.words).length < 2;
   parts.language.textContent = desk.facts.words[otherLanguage(desk)].language_name;
   parts.hint.textContent = desk.say("memo_hint");

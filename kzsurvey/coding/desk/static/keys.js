@@ -54,8 +54,8 @@ export function listen(desk) {
 
 /** Buttons for what keys do. */
 export function toolbar(desk) {
-  return shownKeys(desk).filter((one) => one.tool).map((one) =>
-    make("button", { type: "button", tabindex: "-1", "aria-keyshortcuts": one.keys[0],
+  return shownKeys(desk).filter((one) => one.tool).map((one, place) =>
+    make("button", { type: "button", tabindex: place ? "-1" : "0", "aria-keyshortcuts": one.keys[0],
       onclick: (event) => { one.run(desk, event); if (!["key_find", "key_memo"].includes(one.word)) desk.focusText(); } },
       make("kbd", {}, cap(one)), ` ${desk.say(one.word)}`));
 }
@@ -106,12 +106,18 @@ function keyName(event) {
   return `${event.ctrlKey || event.metaKey ? "Control+" : ""}${shift}${plain}`;
 }
 
+/** In the text arrows move the cursor, among the buttons they go from one to the next. */
 function arrow(desk, event) {
   const found = ARROWS[event.key];
+  if (found && event.target.parentElement === desk.parts.tools) return Boolean(neighbour(event.target, found[1])?.focus() ?? true);
   if (!found || event.target !== desk.parts.text) return false;
   const word = (event.ctrlKey || event.altKey || event.metaKey) && found[0] === "letter";
   move(desk.cursor, word ? "word" : found[0], found[1], event.shiftKey);
   return true;
+}
+
+function neighbour(element, direction) {
+  return direction > 0 ? element.nextElementSibling : element.previousElementSibling;
 }
 
 function shiftedDigit(desk, event) {

@@ -7,6 +7,7 @@ import { lowerBound } from "./text.js";
 
 const PATTERNS = ["solid", "dashed", "dotted", "double", "dashdot"];
 const GOLDEN_ANGLE = 137.508;
+const SIGNS = { own: "C", pending: "C…", removing: "−C…", suggested: "?C", current: "▸?C", differs: "≠C" };
 const LANE = 5; // pixels from one stripe to the next
 
 /** What each code looks like: the colour of its family and the pattern of its place among its siblings. */
@@ -59,8 +60,7 @@ export function pieces(length, spans) {
 }
 
 /**
- * Put a text with its spans into a box; spans are `{start, end, code, kind}` in UTF-16 units, kind one of own, pending,
- * removing, suggested, current. Gives the map between places in the text and places in the page.
+ * Put a text with its spans into a box; spans are `{start, end, code, kind}` in UTF-16 units, kind a key of SIGNS. Gives the map between places in the text and places in the page.
  */
 export function paint(box, text, spans, looks) {
   const { lane, count } = lanes(spans);
@@ -107,19 +107,24 @@ function dressed(node, piece, spans, lane, looks) {
   element.style.backgroundImage = stripes.map((one) => one.image).join(",");
   element.style.backgroundSize = stripes.map((one) => one.size).join(",");
   element.style.backgroundPosition = stripes.map((one) => one.position).join(",");
-  if (piece.begin.length) element.dataset.label = piece.begin.map((place) => label(spans[place])).join(" ");
-  element.append(node);
+  element.append(...labels(piece.begin.map((place) => spans[place]), looks), node);
   return element;
+}
+
+/** The names of the codes that begin here: empty elements whose style writes the name, so that it is no part of the text. */
+function labels(beginning, looks) {
+  const written = new Map(beginning.map((span) => [SIGNS[span.kind].replace("C", span.code), span]));
+  return [...written].map(([text, span]) => {
+    const element = document.createElement("i");
+    element.className = `kz-label kz-label-${span.kind}`;
+    element.dataset.label = text;
+    element.style.setProperty("--hue", look(span, looks).hue);
+    return element;
+  });
 }
 
 function look(span, looks) {
   return looks.get(span.code) ?? { hue: 0, pattern: "solid" };
-}
-
-function label(span) {
-  return { suggested: `?${span.code}`, current: `▸?${span.code}`, pending: `${span.code}…`, removing: `−${span.code}…` }[
-    span.kind
-  ] ?? span.code;
 }
 
 function stripe({ hue, pattern }, kind, lane) {

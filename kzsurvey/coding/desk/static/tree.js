@@ -11,7 +11,7 @@ export function codeTree(desk, choose) {
     class: "kz-find", type: "text", role: "combobox", autocomplete: "off", spellcheck: "false",
     "aria-autocomplete": "list", "aria-haspopup": "tree", "aria-controls": id, "aria-expanded": "true",
   });
-  const about = make("div", { class: "kz-definition" });
+  const about = make("div", { class: "kz-definition", tabindex: "0", role: "group" });
   const tree = { desk, list, box, about, choose, rows: [], shown: [], active: null, folded: new Set() };
   box.addEventListener("input", () => filter(tree));
   box.addEventListener("keydown", (event) => onKey(tree, event));
@@ -36,6 +36,7 @@ export function layOut(tree, codes, schemes) {
   tree.list.replaceChildren(...groups);
   tree.list.setAttribute("aria-label", desk.say("codes"));
   tree.box.setAttribute("aria-label", desk.say("find_code"));
+  tree.about.setAttribute("aria-label", desk.say("definition"));
   tree.box.placeholder = desk.say("find_hint");
   tree.box.value = "";
   tree.active = null;
@@ -95,7 +96,8 @@ function activate(tree, code) {
   before?.setAttribute("aria-selected", "false");
   tree.active = code ?? null;
   const element = code && tree.rows.get(code.code);
-  tree.box.setAttribute("aria-activedescendant", element ? element.id : "");
+  if (element) tree.box.setAttribute("aria-activedescendant", element.id);
+  else tree.box.removeAttribute("aria-activedescendant");
   if (!element) return;
   element.setAttribute("aria-selected", "true");
   if (document.activeElement === tree.box) element.scrollIntoView({ block: "nearest" });
