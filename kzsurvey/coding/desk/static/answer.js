@@ -92,7 +92,7 @@ function codingRow(desk, answer, one) {
   const remove = () => make("button", { type: "button", class: "kz-small", tabindex: "-1", "aria-label": `${desk.say("remove")} ${one.code}`,
     onclick: () => desk.remove(one) }, "✕");
   return make("li", { class: waits ? "kz-waits" : null },
-    desk.chip(one.code), nameOf(desk, one), quote(desk, answer, one),
+    desk.chip(one.code), make("div", { class: "kz-row" }, nameOf(desk, one), " ", quote(desk, answer, one)),
     one.notice ? make("span", { class: "kz-note" }, `⚠ ${desk.say(`notice_${one.notice}`)}`) : "",
     waits ? make("span", { class: "kz-note" }, desk.say("waits")) : remove());
 }
@@ -108,7 +108,8 @@ function suggestionRow(desk, answer, one) {
   const button = (word, key, run) => make("button", { type: "button", class: "kz-small", tabindex: "-1",
     "aria-label": `${desk.say(word)} ${one.code}`, onclick: (event) => { event.stopPropagation(); run(); } }, key);
   return make("li", { "aria-current": one.kind === "current" ? "true" : null, onclick: () => desk.point(one.id) },
-    desk.chip(one.code), nameOf(desk, one), quote(desk, answer, one), make("span", { class: "kz-why" }, why(desk, one)),
+    desk.chip(one.code),
+    make("div", { class: "kz-row" }, nameOf(desk, one), " ", quote(desk, answer, one), " ", make("span", { class: "kz-why" }, why(desk, one))),
     button("accept", "✓ A", () => desk.accept(one)), button("reject", "✕ R", () => desk.reject(one)));
 }
 
