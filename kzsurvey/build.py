@@ -8,7 +8,7 @@ import pandas as pd
 
 from kzsurvey import __version__, tables
 from kzsurvey.cleaning import clean, read_answers
-from kzsurvey.coding import code, compile_rules, example_faults
+from kzsurvey.coding import Codings, code, compile_rules, example_faults, read_codings, with_people
 from kzsurvey.errors import DefinitionError, DeliveryError, Fault, ReportError, fail_if
 from kzsurvey.files import sha256
 from kzsurvey.modelling import analyse, fit_models
@@ -59,6 +59,11 @@ def build(folder: str | Path, *, progress: Progress = print) -> dict[str, Path]:
     progress(f"  cleaned   {len(interviews)} interviews, {len(issues)} issues")
     mentions = code(interviews, survey, rules=rules)
     progress(f"  coded     {len(mentions)} mentions of {mentions['code'].nunique()} codes")
+    codings = read_codings(survey, interviews)
+    mentions = with_people(mentions, codings, interviews, survey)
+    issues = pd.concat([issues, codings.issues], ignore_index=True) if len(codings.issues) else issues
+    for line in _by_hand(codings):
+        progress(line)
     analysis = analyse(interviews, mentions, survey)
     terms = fit_models(analysis, survey)
     progress(f"  modelled  {terms['model'].nunique()} models, {len(terms)} terms")
@@ -103,6 +108,15 @@ def report(
     survey = read_survey(folder)
     fail_if([*_changes_since_build(survey), *tables.table_faults(survey)], ReportError)
     return run_notebooks(survey, languages=languages, to=to, progress=progress)
+
+
+def _by_hand(codings: Codings) -> Iterator[str]:
+    """What people have coded, and what they have to look at again."""
+    answers, queue = codings.answers, codings.queue
+    if len(answers):
+        again = f", {len(queue)} to decide again" if len(queue) else ""
+        coders = answers["coder"].nunique()
+        yield f"  by hand   {len(codings.spans)} codings in {len(answers)} decisions of {coders} coders{again}"
 
 
 def _nothing_left(

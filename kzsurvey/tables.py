@@ -96,6 +96,7 @@ TABLES = {
             "source": ("text", "person, rule or model"),
             "coder": ("text", "who, or which rule"),
             "score": ("number", "1 for persons and rules, a probability for models"),
+            "stands": ("flag", "counted in analysis"),
         },
     ),
     "analysis": Table(

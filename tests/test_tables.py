@@ -11,7 +11,7 @@ from kzsurvey.tables import TABLES, check_table, read_processed, write_tables
 
 MENTION = {
     "interview": ["i1"], "question": ["q"], "start": [0], "end": [2], "code": ["P1"],
-    "source": ["rule"], "coder": ["rule:P1"], "score": [1.0],
+    "source": ["rule"], "coder": ["rule:P1"], "score": [1.0], "stands": [True],
 }  # fmt: skip
 
 

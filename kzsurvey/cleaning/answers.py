@@ -256,6 +256,30 @@ def _screened(answers: pd.DataFrame, survey: Survey) -> pd.DataFrame:
     return answers.assign(**screened)
 
 
+def answer_screen(survey: Survey) -> Callable[[str], str]:
+    """The function that takes personal data out of a text, as far as the definition alone tells.
+
+    Parameters
+    ----------
+    survey : Survey
+
+    Returns
+    -------
+    function of a text
+        With the places of the form and the names in ``[screening]``; without the people in the delivered files, whose
+        names left while those were read.
+
+    Examples
+    --------
+    >>> from kzsurvey.survey import read_survey
+    >>> answer_screen(read_survey("tests/surveys/data/raw/market"))("找他，电话13800138000")
+    '找他，电话[电话]'
+    """
+    settings: Mapping = survey.settings.get("screening", {})
+    screen = make_screen(places=[*_place_words(survey), *settings.get("keep", ())], also=settings.get("names", ()))
+    return partial(screen_text, screen=screen)
+
+
 def _survey_screen(answers: pd.DataFrame, survey: Survey) -> Screen:
     """The screen with the places of the form and the people in the direct identifiers."""
     sensitivity = survey.questions["sensitivity"]

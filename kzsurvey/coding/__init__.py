@@ -5,7 +5,13 @@ Rules are the first of three sources. Human codings and the suggestions of a mod
 """
 
 from kzsurvey.coding.codings.actions import Actions, Entry, entry, fingerprint, read_actions
+from kzsurvey.coding.codings.deciding import disagreements, final_codes, human_codes, human_shares
+from kzsurvey.coding.codings.exports import case_by_code, code_by_code, quotes
+from kzsurvey.coding.codings.mentioned import with_people
+from kzsurvey.coding.codings.merging import merge_codings
+from kzsurvey.coding.codings.rated import coded_when, coder_marks, coder_sets, coding_agreement
 from kzsurvey.coding.codings.replaying import State, replay
+from kzsurvey.coding.codings.sheets import import_codings
 from kzsurvey.coding.codings.standing import Codings, read_codings, stand
 from kzsurvey.coding.codings.writing import record
 from kzsurvey.coding.intercoder.agreement import COEFFICIENTS, agreement, confusion, confusion_matrix
@@ -27,21 +33,35 @@ __all__ = [
     "Rules",
     "State",
     "agreement",
+    "case_by_code",
     "code",
+    "code_by_code",
     "code_texts",
     "codebook_version",
+    "coded_when",
+    "coder_marks",
+    "coder_sets",
     "codes_at",
+    "coding_agreement",
     "compile_rules",
     "confusion",
     "confusion_matrix",
+    "disagreements",
     "entry",
     "example_faults",
+    "final_codes",
     "fingerprint",
     "fold",
+    "human_codes",
+    "human_shares",
+    "import_codings",
+    "merge_codings",
+    "quotes",
     "read_actions",
     "read_codings",
     "record",
     "replay",
     "stand",
     "unitising_alpha",
+    "with_people",
 ]

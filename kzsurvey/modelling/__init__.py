@@ -39,6 +39,7 @@ _HOME = {
         "Moderation along_moderator average_effects claimed_term equations fragility indirect_along_rho "
         "mediation_effects mediation_paths model_variables route"
     ),
+    "declared.coded_shares": "draw_coding_sample",
     "declared.models": "ESTIMATORS domain fit fit_models",
     "declared.overviews": "Scales correlated group_tests sample_overview scale_tables",
 }

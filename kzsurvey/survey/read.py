@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from kzsurvey.errors import DefinitionError, Fault, fail_if
 from kzsurvey.survey.codebook import read_codebook
+from kzsurvey.survey.coding_sample import coding_sample_faults
 from kzsurvey.survey.instrument import read_instrument
 from kzsurvey.survey.lists import TABLES, Asked
 from kzsurvey.survey.phrases import read_phrases
@@ -94,7 +95,7 @@ def _read(folder: Path, *, check_delivered: bool, taught: bool) -> Definition:
     faults += [*settings.faults, *_name_faults(folder, read)]
     faults += delivered_faults(read, folder) if check_delivered else []
     tables, wrong = _read_tables(folder, form, read, taught=taught)
-    faults += wrong
+    faults += [*wrong, *coding_sample_faults(folder)]
     return Definition({} if faults else {**survey_fields(read, folder), **tables}, faults)
 
 

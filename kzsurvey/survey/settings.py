@@ -96,6 +96,7 @@ SECTIONS = {
     },
     "reports": {"groups": TEXTS, "notebooks": TEXTS, "titles": TITLES},
     "screening": {"names": TEXTS, "keep": TEXTS},
+    "codings": {"stand": one_of("rules", "people")},
     "weighting": {
         "method": one_of("raking", "poststratification", "linear", "logit", ""),
         "margins": TEXTS,

@@ -25,9 +25,9 @@ def test_each_mention_says_where_it_stands_and_which_rule_found_it(with_codes):
     mentions = code(interviews(troubles=["工資太低，人手不夠"]), with_codes(RULES))
     assert mentions.to_dict("records") == [
         {"interview": "i0", "question": "troubles", "start": 0, "end": 4, "code": "C2",
-         "source": "rule", "coder": "rule:C2#1", "score": 1.0},
+         "source": "rule", "coder": "rule:C2#1", "score": 1.0, "stands": True},
         {"interview": "i0", "question": "troubles", "start": 5, "end": 9, "code": "C1",
-         "source": "rule", "coder": "rule:C1#1", "score": 1.0},
+         "source": "rule", "coder": "rule:C1#1", "score": 1.0, "stands": True},
     ]  # fmt: skip
 
 

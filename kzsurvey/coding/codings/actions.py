@@ -230,6 +230,14 @@ def line(values: Iterable[object]) -> str:
 HEADER = line(COLUMNS).encode()
 
 
+def lines(actions: pd.DataFrame) -> bytes:
+    """Actions as they stand in a file, without the header."""
+    cells = [_written(actions[name]) for name in COLUMNS]
+    written = io.StringIO()
+    csv.writer(written, lineterminator="\n").writerows(zip(*cells, strict=True))
+    return written.getvalue().encode()
+
+
 def cells_of(written: bytes) -> dict[str, str]:
     """The cells of one line; ValueError where it is not one."""
     (cells,) = csv.reader([written.decode("utf-8").rstrip("\r\n")], strict=True)
@@ -246,6 +254,14 @@ def whole_lines(content: bytes) -> tuple[bytes, bytes]:
     """
     end = content.rfind(b"\n") + 1
     return content[:end], content[end:]
+
+
+def _written(column: pd.Series) -> list[object]:
+    """The cells of a column as they stand in a file."""
+    if KINDS[column.name] != "str":
+        return column.astype("object").where(column.notna(), "").tolist()
+    special = column.str.contains(r"[\\\n\r\x00]")
+    return column.mask(special, column[special].map(lambda cell: cell.translate(_ESCAPE))).tolist()
 
 
 def _surroundings(text: str, start: int, end: int) -> dict[str, object]:

@@ -99,7 +99,7 @@ def _found(span: tuple, text: Folded) -> tuple[int, int] | None:
     quote, before, after = (one.text for one in fold([span.quote, span.before, span.after]))
     if not quote:
         return None
-    places = _occurrences(quote, text.text)
+    places = occurrences(quote, text.text)
     sides = [_sides(text.text, place, place + len(quote), before, after) for place in places]
     for wanted in (2, 1):
         fitting = [place for place, count in zip(places, sides, strict=True) if count >= wanted]
@@ -108,7 +108,7 @@ def _found(span: tuple, text: Folded) -> tuple[int, int] | None:
     return None
 
 
-def _occurrences(quote: str, text: str) -> list[int]:
+def occurrences(quote: str, text: str) -> list[int]:
     """Where a quote stands in a text; places may overlap."""
     places, place = [], text.find(quote)
     while place >= 0:

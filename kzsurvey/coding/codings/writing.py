@@ -103,7 +103,7 @@ def record(survey: "Survey", coder: str, entries: Entry | Iterable[Entry], *, ro
     named = [fault for fault in name_faults([*others, coder]) if repr(coder) in fault.found]
     fail_if([*named, *_faults_alone(entries, role, coder, survey)], CodingError)
     folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder / f".{coder}.lock", coder):
+    with locked(folder / f".{coder}.lock", coder):
         return _append(folder / f"{coder}.csv", coder, role, entries, codebook_version(survey))
 
 
@@ -267,8 +267,20 @@ def _writable(cell: object) -> bool:
 
 
 @contextmanager
-def _locked(path: Path, coder: str) -> Iterator[None]:
-    """Hold a coder's file for one moment; the system lets go of it when the process dies."""
+def locked(path: Path, coder: str) -> Iterator[None]:
+    """Hold a coder's file for one moment; the system lets go of it when the process dies.
+
+    Parameters
+    ----------
+    path : Path
+        Of the file that stands for the lock.
+    coder : str
+
+    Raises
+    ------
+    CodingError
+        Another process has held it for more than five seconds.
+    """
     with open(path, "a+b") as file:
         patient_until = time.monotonic() + PATIENCE
         while not _taken(file):

@@ -34,7 +34,7 @@ def shown_schemes(survey: "Survey") -> list[dict]:
 
 
 def initials(name: str) -> list[str]:
-    """The letters a character of a Chinese name may be found by: one for each of its readings, as the words around it ask.
+    """The letters a Chinese name is found by: for each character those of its readings, as the words around it ask.
 
     Parameters
     ----------

@@ -1,12 +1,14 @@
 """The coding desk: open answers coded in the notebook by keyboard or mouse, every action on disk before it counts."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from kzsurvey.coding.codings.actions import name_faults, read_actions
+from kzsurvey.coding.codings.deciding import disagreements
 from kzsurvey.coding.codings.standing import Codings, read_codings
 from kzsurvey.coding.desk.answers import (
     Answer,
@@ -58,16 +60,15 @@ def desk(
     questions : sequence of str, optional
         The open questions to code; all that a scheme of the codebook is meant for when not given.
     suggestions : DataFrame, one row per suggested code
-        As the table ``mentions``, from rules or a model. Where ``start`` and ``end`` are missing, a suggestion is about the
-        whole answer.
+        As the table ``mentions``, from rules or a model. Where ``start`` and ``end`` are missing, the whole answer is meant.
     sample : DataFrame, one row per answer or interview drawn
-        From :func:`kzsurvey.modelling.draw_sample`: its index names interviews, or interviews and questions, and ``order``
-        (where there is one) says in what order they are coded.
+        From :func:`kzsurvey.modelling.draw_sample`: its index names interviews, or interviews and questions; ``order``, where
+        there is one, says in what order they are coded.
     beside : sequence of coders
         Whose codes are shown beside each answer, to read only.
     adjudicate : sequence of two coders or more
-        Only the answers that these decided differently, side by side. What is chosen is a coding of its own, in the role
-        ``adjudicator``.
+        Only the answers that these decided differently, side by side. What is chosen is a coding of its own, in the
+        role ``adjudicator``.
     blind : bool
         Neither codes of others nor suggestions, whatever else is asked for.
     queue : {"all", "open", "sample", "recode", "disagreements"}
@@ -85,15 +86,16 @@ def desk(
     Raises
     ------
     CodingError
-        The packages of the desk are not installed; a coder, question, code or queue is unknown; a file of codings is damaged.
+        The packages of the desk are not installed; a coder, question, code or queue is unknown; a file of codings is
+        damaged.
     ReportError
         No interviews are given and the survey has not been built.
 
     Notes
     -----
     An action is written by :func:`kzsurvey.coding.record` before the browser is told that it is saved; until then it is
-    drawn as waiting. A kernel that dies loses what was not acknowledged and nothing else: run the cell again and the desk
-    goes on at the answer acted on last. Spans are counted in code points of the answer.
+    drawn as waiting. A kernel that dies loses what was not acknowledged and nothing else: run the cell again and the
+    desk goes on at the answer acted on last. Spans are counted in code points of the answer.
 
     Examples
     --------
@@ -165,8 +167,9 @@ def _queues(
         again = again[(again["coder"] == coder) & (again["role"] == "coder")]
         return coding_queues(answers, own, again, sample)
     told = codings.answers
-    told = told[told["coder"].isin(adjudicate) & (told["role"] == "coder") & told["decided"]]
-    return adjudication_queues(answers, disagreements(codings, survey), told)
+    theirs = told["coder"].isin(adjudicate) & (told["role"] == "coder")
+    asked = replace(codings, answers=told[theirs | (told["role"] == "adjudicator")])
+    return adjudication_queues(answers, disagreements(asked), told[theirs & told["decided"]])
 
 
 def _beside(

@@ -1,4 +1,4 @@
-"""What the browser is told: answers with their codes, where the queue stands. Counted in code points, like the files."""
+"""What the browser is told: answers with their codes, where the queue stands. Places are code points, as on disk."""
 
 from typing import Any
 

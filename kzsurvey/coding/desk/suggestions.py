@@ -1,4 +1,4 @@
-"""Suggestions at the desk: codes that a rule, a model or another coder proposes, until this coder takes or rejects them."""
+"""Suggestions at the desk: codes that a rule, a model or another coder proposes, until they are taken or rejected."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -86,7 +86,7 @@ def suggested(
 
 
 def of_coders(beside: Mapping[int, Sequence[tuple[str, Standing]]]) -> dict[int, tuple[Suggestion, ...]]:
-    """What the coders of an answer said, each code on each stretch once, as suggestions to whoever decides between them."""
+    """What the coders of an answer said, each code on each stretch once, as suggestions to who decides between them."""
     result = {}
     for place, coders in beside.items():
         said: dict[tuple, list[Voice]] = {}

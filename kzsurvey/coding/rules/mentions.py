@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _KINDS = {
     "interview": "str", "question": "str", "start": "int64", "end": "int64",
-    "code": "str", "source": "str", "coder": "str", "score": "float64",
+    "code": "str", "source": "str", "coder": "str", "score": "float64", "stands": "bool",
 }  # fmt: skip
 
 
@@ -103,7 +103,7 @@ def _question_rows(answers: pd.Series, rules: Rules, schemes: list[str]) -> list
     given = answers.notna().to_numpy().nonzero()[0]
     texts = answers.iloc[given].astype(str).tolist()
     return [
-        (place, answers.index[place], answers.name, one.start, one.end, one.code, "rule", _named(one), 1.0)
+        (place, answers.index[place], answers.name, one.start, one.end, one.code, "rule", _named(one), 1.0, True)
         for place, found in zip(given, code_texts(texts, rules, schemes=schemes), strict=True)
         for one in found
     ]

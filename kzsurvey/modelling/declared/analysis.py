@@ -205,6 +205,8 @@ def closed(interviews: pd.DataFrame, survey: Survey) -> pd.DataFrame:
 def codes(interviews: pd.DataFrame, mentions: pd.DataFrame, survey: Survey) -> pd.DataFrame:
     """One 0-1 column per code: named in the interview or not; parents count when a code below them does.
 
+    Mentions that do not stand (those of people beside those of rules, unless survey.toml says otherwise) do not count.
+
     Examples
     --------
     >>> import kzsurvey as kz
@@ -217,6 +219,7 @@ def codes(interviews: pd.DataFrame, mentions: pd.DataFrame, survey: Survey) -> p
     strangers = set(mentions["code"]) - set(survey.codes.index)
     if strangers or not mentions["interview"].isin(interviews.index).all():
         raise ValueError(f"mentions of unknown interviews or codes {sorted(strangers)}")
+    mentions = mentions[mentions["stands"].astype(bool)]
     named = pd.concat(
         [mentions.assign(code=mentions["code"].map(above)) for above in _ancestry(survey.codes)], ignore_index=True
     ).dropna(subset="code")
