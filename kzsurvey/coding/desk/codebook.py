@@ -49,8 +49,8 @@ def initials(name: str) -> list[str]:
     --------
     >>> initials("任务繁重")
     ['r', 'w', 'f', 'z']
-    >>> initials("用人荒 A1")
-    ['y', 'r', 'h', 'a', '1']
+    >>> initials("落不了地 A1")
+    ['l', 'b', 'l', 'd', 'a', '1']
     """
     from pypinyin import Style, pinyin
 

@@ -75,6 +75,7 @@ function drawWhole(desk, codes) {
 function drawCoders(desk, answer) {
   const { columns } = desk.parts;
   columns.hidden = answer.coders.length === 0;
+  desk.parts.ours.hidden = columns.hidden || !desk.facts.adjudicating;
   const shown = answer.coders.map((coder, place) => {
     const words = make("div", { class: "kz-words", tabindex: "0", role: "group", "aria-label": coder.coder });
     const marked = coder.spans.map((span) => ({ ...span, kind: span.agreed ? "own" : "differs" }));

@@ -56,7 +56,7 @@ function lay(desk) {
     status: make("span", { class: "kz-status", role: "status" }), language: make("button", { type: "button", class: "kz-language" }),
     alert: make("div", { class: "kz-alert", role: "alert", hidden: true }), live: make("div", { class: "kz-live", "aria-live": "polite" }),
     question: make("h3", { class: "kz-question" }), speaker: make("span", { class: "kz-speaker" }), place: make("span", { class: "kz-place" }),
-    decision: make("span", { class: "kz-decision" }), columns: make("div", { class: "kz-columns", hidden: true }),
+    decision: make("span", { class: "kz-decision" }), columns: make("div", { class: "kz-columns", hidden: true }), ours: make("h4", {}),
     words: make("div", { class: "kz-words" }), caret: make("div", { class: "kz-caret", hidden: true, "aria-hidden": "true" }),
     target: make("div", { class: "kz-target" }), whole: make("div", { class: "kz-whole", hidden: true }),
     codings: make("ul", { class: "kz-list", tabindex: "0" }), suggestions: make("ul", { class: "kz-list", tabindex: "0" }),
@@ -67,7 +67,7 @@ function lay(desk) {
   parts.writing.append(parts.note, parts.hint);
   parts.answer = make("section", { class: "kz-answer" },
     make("div", { class: "kz-about" }, parts.question, make("div", { class: "kz-facts" }, parts.speaker, parts.place, parts.decision)),
-    parts.columns, parts.whole, parts.text, parts.target, parts.writing,
+    parts.columns, parts.ours, parts.whole, parts.text, parts.target, parts.writing,
     make("div", { class: "kz-lists" }, make("div", {}, parts.suggested, parts.suggestions), make("div", {}, parts.coded, parts.codings)));
   parts.side = make("section", { class: "kz-side" }, desk.tree.box, desk.tree.list, desk.tree.about);
   parts.root = make("div", { class: "kz-desk", role: "application", "data-theme": theme() },
@@ -86,6 +86,7 @@ function start(desk, facts) {
   desk.recent = [...facts.recent];
   take(desk, facts);
   speak(desk, facts.language);
+  if (desk.root.closest(".jp-Cell")?.contains(document.activeElement)) desk.focusText(); // whoever ran the cell goes on with keys
   if (!drawsChinese()) ask(desk.link, { kind: "font" }).then(({ buffers }) => buffers[0].byteLength && loadFont(buffers[0]));
 }
 
@@ -111,6 +112,7 @@ function speak(desk, language) {
   parts.bar.setAttribute("aria-label", desk.say("progress"));
   parts.queue.setAttribute("aria-label", desk.say("queue"));
   parts.note.setAttribute("aria-label", desk.say("memo"));
+  parts.ours.textContent = desk.say("decided_here");
   parts.coded.textContent = desk.say("coded");
   parts.suggested.textContent = desk.say(facts.adjudicating ? "to_reconcile" : "suggested");
   parts.codings.setAttribute("aria-label", parts.coded.textContent);

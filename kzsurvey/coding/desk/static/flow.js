@@ -78,7 +78,7 @@ function drawNothing(desk) {
   const { parts, queue } = desk;
   parts.words.textContent = desk.say(queue.size ? "loading" : "queue_empty");
   for (const part of [parts.question, parts.speaker, parts.decision, parts.target]) part.textContent = "";
-  for (const part of [parts.coded.parentElement, parts.suggested.parentElement, parts.columns, parts.whole]) part.hidden = true;
+  for (const part of [parts.coded.parentElement, parts.suggested.parentElement, parts.columns, parts.ours, parts.whole]) part.hidden = true;
   drawProgress(desk);
 }
 
