@@ -60,10 +60,11 @@ def desk(
     questions : sequence of str, optional
         The open questions to code; all that a scheme of the codebook is meant for when not given.
     suggestions : DataFrame, one row per suggested code
-        As the table ``mentions``, from rules or a model. Where ``start`` and ``end`` are missing, the whole answer is meant.
+        As the table ``mentions``, from rules or a model. Where ``start`` and ``end`` are missing, the whole answer is
+        meant.
     sample : DataFrame, one row per answer or interview drawn
-        From :func:`kzsurvey.modelling.draw_sample`: its index names interviews, or interviews and questions; ``order``, where
-        there is one, says in what order they are coded.
+        From :func:`kzsurvey.modelling.draw_sample`: its index names interviews, or interviews and questions; ``order``,
+        where there is one, says in what order they are coded.
     beside : sequence of coders
         Whose codes are shown beside each answer, to read only.
     adjudicate : sequence of two coders or more

@@ -1,5 +1,6 @@
 """Desks on the real store of codings, without a browser; and the browser of this machine, for those that need one."""
 
+import importlib.util
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +12,16 @@ from kzsurvey.coding.desk import desk
 from kzsurvey.coding.desk.messages import respond
 from kzsurvey.survey import read_survey
 
+
+def beside(name):
+    """A module of this folder, which is no package."""
+    found = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
+
+
+jupyter = beside("jupyter")
 ROOT = Path(__file__).parents[3]
 TEXTS = {
     "M1": "租金太高，快交不起了",
@@ -62,3 +73,29 @@ def on_disk(market):
         return list(table[["action", "interview", "start", "end", "code"]].itertuples(index=False, name=None))
 
     return read
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """The Chromium of this machine, driven by Playwright."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if (found := jupyter.browser_path()) is None:
+        pytest.skip(f"no browser on this machine: none of {', '.join(jupyter.BROWSERS)}")
+    with playwright.sync_playwright() as running:
+        opened = running.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="session", name="jupyter")
+def jupyter_servers():
+    """Starts servers and opens notebooks."""
+    pytest.importorskip("jupyterlab", reason="jupyterlab is not installed")
+    return jupyter
+
+
+@pytest.fixture(scope="session")
+def axe():
+    """The script that looks for barriers."""
+    package = pytest.importorskip("axe_playwright_python", reason="axe-playwright-python is not installed")
+    return Path(package.__file__).with_name("axe.min.js").read_text(encoding="utf-8")

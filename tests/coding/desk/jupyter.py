@@ -1,4 +1,4 @@
-"""JupyterLab or Notebook 7 on a folder of its own, for tests and measurements in a real browser; ends with the block."""
+"""JupyterLab or Notebook 7 on a folder of its own, for tests and measurements in a real browser."""
 
 import json
 import os
@@ -17,8 +17,9 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome", "microsof
 TOKEN = "only-on-this-machine"
 APPS = {"lab": ("jupyterlab", "LabApp", "lab/tree"), "notebook": ("notebook", "JupyterNotebookApp", "notebooks")}
 SETTINGS = {
-    "disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}
-}  # its news would lie over the page
+    "disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True},  # its news would lie over the page
+    "exposeAppInBrowser": True,
+}
 PATIENCE = 60  # seconds for a server to come up
 
 
@@ -39,7 +40,6 @@ def jupyter(folder: Path, app: str = "lab") -> Iterator["Jupyter"]:
     command = [
         sys.executable, "-m", module, "--no-browser", "--ip=127.0.0.1", f"--port={port}", "--allow-root",
         "--ServerApp.port_retries=0", f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={folder}",
-        f"--{application}.expose_app_in_browser=True", f"--{application}.news_url=",
     ]  # fmt: skip
     server = subprocess.Popen(
         command, env=_environment(home), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True

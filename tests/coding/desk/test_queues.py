@@ -1,4 +1,4 @@
-"""Queues: all answers, those still open, a sample in its order, those to be coded again, those that coders differ about."""
+"""Queues: all answers, those still open, a sample in its order, those that coders decided differently."""
 
 import pandas as pd
 import pytest

@@ -3,7 +3,7 @@
  */
 
 import { onScreen, select, selected } from "./cursor.js";
-import { alert, draw, drawStatus, goTo, onDesk, openSuggestions, take } from "./flow.js";
+import { alert, draw, drawStatus, goTo, onDesk, openSuggestions, pendingOf, take } from "./flow.js";
 import { ask } from "./link.js";
 import { short } from "./page.js";
 
@@ -15,7 +15,8 @@ export function applyCode(desk, code) {
   if (!answer) return;
   const [start, end] = selected(desk.cursor) ?? [null, null];
   keepRecent(desk, code);
-  if (answer.spans.some((one) => one.code === code && one.start === start && one.end === end)) desk.announce(desk.say("is_there"));
+  const there = [...answer.spans, ...pendingOf(desk, answer).filter((one) => one.action === "add")];
+  if (there.some((one) => one.code === code && one.start === start && one.end === end)) desk.announce(desk.say("is_there"));
   else act(desk, [{ action: "add", code, start, end }]);
 }
 
@@ -59,8 +60,9 @@ export function pointAt(desk, id) {
 /** The answer was read, and no code applies. */
 export function nothingApplies(desk) {
   const answer = onDesk(desk);
-  if (answer?.spans.length) alert(desk, desk.say("has_codes_already"));
-  else if (answer && !answer.nothing) act(desk, [{ action: "nothing" }]);
+  if (!answer || answer.nothing || pendingOf(desk, answer).some((one) => one.action === "nothing")) return;
+  if (answer.spans.length) alert(desk, desk.say("has_codes_already"));
+  else act(desk, [{ action: "nothing" }]);
 }
 
 /** The answer was read again, and what stands may stand. */

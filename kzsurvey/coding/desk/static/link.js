@@ -4,6 +4,7 @@
  */
 
 const SILENT_AFTER = 4000; // milliseconds without an answer, then we say so
+const SAVING = ["act", "undo", "redo"]; // questions that write
 const GONE = ["restarting", "autorestarting", "dead", "terminating", "unknown"];
 
 /** Open the line. `changed` is called whenever its state may be another. */
@@ -25,7 +26,7 @@ export function connect(model, changed) {
 export function ask(link, question) {
   const id = `${link.name}-${link.next}`; // every view of the desk hears every answer
   link.next += 1;
-  const saves = question.kind === "act" || question.kind === "undo";
+  const saves = SAVING.includes(question.kind);
   const answer = new Promise((resolve, reject) => link.waiting.set(id, { resolve, reject, since: Date.now(), saves }));
   link.model.send({ ...question, id });
   return answer;

@@ -5,7 +5,7 @@
 
 const SURROGATE = /[\uD800-\uDBFF]/;
 // A full stop between digits ends nothing, and an enumeration comma (、) holds together what one verb governs.
-const CLAUSE = /(?:[^\s。！？!?；;，,：:…—.]|[.:,](?=\d)|[^\S\n](?=\S))+/gu;
+const CLAUSE = /(?:[^\s。！？!?；;，,：:…—.]|(?<=\d)[.:,：](?=\d)|[^\S\n](?=\S))+/gu;
 const SENTENCE = /(?:[^。！？!?；;…\n.]|\.(?=\d))+[。！？!?；;….]*/gu;
 
 /** A text with the way between code points and UTF-16 units; the two are the same but where a character takes two. */
