@@ -109,10 +109,42 @@ def place_of(session: Session, interview: str, question: str) -> int:
     return next((place for place, one in enumerate(session.answers) if (one.interview, one.question) == wanted), -1)
 
 
-def recent_codes(progress: Progress, count: int) -> list[str]:
-    """The codes given last, the latest last, so that new ones take the keys that are free."""
-    given = progress.actions.loc[progress.actions["action"].isin(("add", "accept")), "code"]
-    return given.iloc[::-1].drop_duplicates().head(count).iloc[::-1].tolist()
+def keys_of_codes(actions: pd.DataFrame, known: pd.Index, count: int) -> tuple[list[str], list[str]]:
+    """Which code lies on which number key, as the browser has it: the same after every restart.
+
+    A code keeps its key; a new one takes the next free key, or that of the code which was given longest ago.
+
+    Parameters
+    ----------
+    actions : DataFrame, one row per action
+    known : Index of the codes there are
+    count : int, number keys
+
+    Returns
+    -------
+    list of str
+        The codes by key.
+    list of str
+        The same codes, that given last at the end.
+
+    Examples
+    --------
+    >>> given = pd.DataFrame({"action": "add", "code": ["a", "b", "a", "c"]})
+    >>> keys_of_codes(given, pd.Index(["a", "b", "c"]), 2)
+    (['a', 'c'], ['a', 'c'])
+    """
+    given = actions.loc[(actions["action"] == "add") & actions["code"].isin(known), "code"]
+    keys: list[str] = []
+    last: dict[str, int] = {}
+    for moment, code in enumerate(given):
+        last[code] = moment
+        if code in keys:
+            continue
+        if len(keys) < count:
+            keys.append(code)
+        else:
+            keys[keys.index(min(keys, key=last.__getitem__))] = code
+    return keys, sorted(keys, key=last.__getitem__)
 
 
 def last_action(actions: pd.DataFrame) -> tuple[int, ...]:

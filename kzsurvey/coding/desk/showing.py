@@ -4,7 +4,7 @@ from typing import Any
 
 from kzsurvey.coding.desk.codebook import shown_codes, shown_schemes
 from kzsurvey.coding.desk.page import words
-from kzsurvey.coding.desk.session import Progress, Session, first_position, open_positions, recent_codes
+from kzsurvey.coding.desk.session import Progress, Session, first_position, keys_of_codes, open_positions
 from kzsurvey.coding.desk.standing import Span, Standing
 from kzsurvey.coding.desk.suggestions import Suggestion, agreed, still_open
 
@@ -14,6 +14,7 @@ AHEAD = 3  # answers sent with the first one
 
 def shown_desk(session: Session, progress: Progress) -> dict[str, Any]:
     """What the browser needs once: codebook, words, queues."""
+    recent, used = keys_of_codes(progress.actions, session.survey.codes.index, KEYS_OF_CODES)
     spoken = [language for language in session.survey.languages if language in words()] or ["en"]
     return {
         "title": dict(session.survey.title),
@@ -27,7 +28,8 @@ def shown_desk(session: Session, progress: Progress) -> dict[str, Any]:
         "schemes": shown_schemes(session.survey),
         "labels": dict(session.labels),
         "queues": {name: len(queue) for name, queue in session.queues.items()},
-        "recent": recent_codes(progress, KEYS_OF_CODES),
+        "recent": recent,
+        "used": used,
     }
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome", "microsoft-edge")
 TOKEN = "only-on-this-machine"
-APPS = {"lab": ("jupyterlab", "LabApp", "lab/tree"), "notebook": ("notebook", "JupyterNotebookApp", "notebooks")}
+APPS = {"lab": ("jupyterlab", "lab/tree"), "notebook": ("notebook", "notebooks")}  # module, where notebooks open
 SETTINGS = {
     "disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True},  # its news would lie over the page
     "exposeAppInBrowser": True,
@@ -31,7 +31,7 @@ def browser_path() -> str | None:
 @contextmanager
 def jupyter(folder: Path, app: str = "lab") -> Iterator["Jupyter"]:
     """Start a server that serves a folder, with settings that no other server has."""
-    module, application, _ = APPS[app]
+    module = APPS[app][0]
     home = folder / ".home"
     settings = home / "config" / "labconfig"
     settings.mkdir(parents=True, exist_ok=True)
@@ -41,12 +41,12 @@ def jupyter(folder: Path, app: str = "lab") -> Iterator["Jupyter"]:
         sys.executable, "-m", module, "--no-browser", "--ip=127.0.0.1", f"--port={port}", "--allow-root",
         "--ServerApp.port_retries=0", f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={folder}",
     ]  # fmt: skip
-    server = subprocess.Popen(
-        command, env=_environment(home), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    )
+    said = home / "server.log"
+    with open(said, "wb") as log:
+        server = subprocess.Popen(command, env=_environment(home), stdout=log, stderr=log)
     try:
         running = Jupyter(folder, f"http://127.0.0.1:{port}", app)
-        running.wait(server)
+        running.wait(server, said)
         yield running
     finally:
         server.terminate()
@@ -65,7 +65,7 @@ class Jupyter:
     def url(self, notebook: str) -> str:
         """Where a notebook opens."""
         reset = "reset&" if self.app == "lab" else ""
-        return f"{self.address}/{APPS[self.app][2]}/{notebook}?{reset}token={TOKEN}"
+        return f"{self.address}/{APPS[self.app][1]}/{notebook}?{reset}token={TOKEN}"
 
     def ask(self, path: str, method: str = "GET") -> object:
         """Ask the server itself."""
@@ -73,7 +73,7 @@ class Jupyter:
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.loads(answer.read() or b"null")
 
-    def wait(self, server: subprocess.Popen) -> None:
+    def wait(self, server: subprocess.Popen, said: Path) -> None:
         """Wait until the server answers; say what it said when it does not."""
         patient_until = time.monotonic() + PATIENCE
         while True:
@@ -82,8 +82,7 @@ class Jupyter:
                 return
             except (urllib.error.URLError, ConnectionError, TimeoutError):
                 if server.poll() is not None or time.monotonic() > patient_until:
-                    server.kill()
-                    raise RuntimeError(f"no Jupyter server: {server.stderr.read()[-2000:]}") from None
+                    raise RuntimeError(f"no Jupyter server: {said.read_text()[-2000:]}") from None
                 time.sleep(0.2)
 
     def kernel_process(self) -> int:

@@ -25,7 +25,10 @@ def page(browser):
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_code_points_become_units_and_come_back(page, text):
-    ask = "([text, point]) => { const m = desk.measured(text); return [m.length, m.points(m.units(point)), text.slice(0, m.units(point))] }"
+    ask = """([text, point]) => {
+      const { length, points, units } = desk.measured(text);
+      return [length, points(units(point)), text.slice(0, units(point))];
+    }"""
     for point in range(len(text) + 1):
         assert page.evaluate(ask, [text, point]) == [len(text), point, text[:point]]
 
@@ -48,9 +51,15 @@ def test_clauses_end_where_people_pause(page, text, found):
 
 def test_a_selection_widens_from_word_to_clause_sentence_and_answer(page):
     text = "工资太低，人手不够。没有别的。"
-    ask = """text => { const steps = []; let [from, to] = [0, 0];
-      for (let step = 0; step < 5; step += 1) { [from, to] = desk.wider(text, from, to); steps.push(text.slice(from, to)) }
-      return steps }"""
+    ask = """text => {
+      const steps = [];
+      let [from, to] = [0, 0];
+      for (let step = 0; step < 5; step += 1) {
+        [from, to] = desk.wider(text, from, to);
+        steps.push(text.slice(from, to));
+      }
+      return steps;
+    }"""
     steps = page.evaluate(ask, text)
     assert steps[0] in ("工资", "工")
     assert steps[-4:] == ["工资太低", "工资太低，人手不够。", text, text]

@@ -177,7 +177,7 @@ function whenSaved(desk, waiting, answered) {
 
 /** A code keeps its key; a new one takes the next free key, or that of the code which was used longest ago. */
 function keepRecent(desk, code) {
-  desk.used = [...(desk.used ?? []).filter((one) => one !== code), code];
+  desk.used = [...desk.used.filter((one) => one !== code), code];
   if (desk.recent.includes(code)) return;
   const age = (one) => desk.used.indexOf(one);
   const oldest = desk.recent.reduce((found, one, place) => (age(one) < age(desk.recent[found]) ? place : found), 0);

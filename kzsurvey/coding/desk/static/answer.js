@@ -83,7 +83,7 @@ function drawCoders(desk, answer) {
     const whole = marked.filter((span) => span.start === null).map((span) => desk.chip(span.code));
     const said = coder.spans.length ? [] : [`: ${desk.say(coder.nothing ? "nothing_applies" : "undecided")}`];
     const key = desk.facts.adjudicating ? [make("kbd", {}, `⇧${place + 1}`), " "] : [];
-    return make("section", { class: "kz-coder" }, make("h4", {}, ...key, coder.coder, ...said, " ", ...whole), words);
+    return make("section", { class: "kz-coder" }, make("div", { class: "kz-caption" }, ...key, coder.coder, ...said, " ", ...whole), words);
   });
   columns.replaceChildren(...shown);
 }

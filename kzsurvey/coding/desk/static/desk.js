@@ -18,11 +18,12 @@ function render({ model, el }) {
   desk.cursor = cursorIn(desk.parts.text, desk.parts.caret, () => drawTarget(desk));
   const themes = new MutationObserver(() => (desk.root.dataset.theme = theme()));
   themes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light"] });
-  listen(desk);
+  const deaf = listen(desk);
   drawStatus(desk);
   ask(desk.link, { kind: "open" }).then((facts) => start(desk, facts), (fault) => alert(desk, fault.message));
   return () => {
     themes.disconnect();
+    deaf();
     release(desk.cursor);
     disconnect(desk.link);
   };
@@ -30,7 +31,7 @@ function render({ model, el }) {
 
 /** The page without an answer, and what the other parts may ask of the desk. */
 function newDesk(el) {
-  const desk = { language: "en", answers: new Map(), asked: new Set(), pending: [], recent: [], codes: new Map(), looks: new Map(), current: null };
+  const desk = { language: "en", answers: new Map(), asked: new Set(), pending: [], recent: [], used: [], codes: new Map(), looks: new Map(), current: null };
   desk.say = (key, values = {}) => filled(desk.facts?.words[desk.language]?.[key] ?? "", values);
   desk.pick = (texts) => (texts && (texts[desk.language] || Object.values(texts).find(Boolean))) || "";
   desk.chip = (code) => chip(desk, code);
@@ -55,12 +56,12 @@ function lay(desk) {
     bar: make("progress", { class: "kz-bar", max: "1", value: "0" }), who: make("span", { class: "kz-who" }), blind: make("span", { class: "kz-blind", hidden: true }),
     status: make("span", { class: "kz-status", role: "status" }), language: make("button", { type: "button", class: "kz-language" }),
     alert: make("div", { class: "kz-alert", role: "alert", hidden: true }), live: make("div", { class: "kz-live", "aria-live": "polite" }),
-    question: make("h3", { class: "kz-question" }), speaker: make("span", { class: "kz-speaker" }), place: make("span", { class: "kz-place" }),
-    decision: make("span", { class: "kz-decision" }), columns: make("div", { class: "kz-columns", hidden: true }), ours: make("h4", {}),
+    question: make("div", { class: "kz-question" }), speaker: make("span", { class: "kz-speaker" }), place: make("span", { class: "kz-place" }),
+    decision: make("span", { class: "kz-decision" }), columns: make("div", { class: "kz-columns", hidden: true }), ours: make("div", { class: "kz-caption" }),
     words: make("div", { class: "kz-words" }), caret: make("div", { class: "kz-caret", hidden: true, "aria-hidden": "true" }),
     target: make("div", { class: "kz-target" }), whole: make("div", { class: "kz-whole", hidden: true }),
     codings: make("ul", { class: "kz-list", tabindex: "0" }), suggestions: make("ul", { class: "kz-list", tabindex: "0" }),
-    coded: make("h4", {}), suggested: make("h4", {}), tools: make("div", { class: "kz-tools", role: "toolbar" }),
+    coded: make("div", { class: "kz-caption" }), suggested: make("div", { class: "kz-caption" }), tools: make("div", { class: "kz-tools", role: "toolbar" }),
     help: make("div", { class: "kz-help", hidden: true, tabindex: "-1" }), note: make("textarea", { class: "kz-write", rows: "3" }), writing: make("div", { class: "kz-writing", hidden: true }), hint: make("div", { class: "kz-target" }),
   };
   parts.text = make("div", { class: "kz-text", tabindex: "0", role: "textbox", "aria-readonly": "true", "aria-multiline": "true" }, parts.words, parts.caret);
@@ -84,6 +85,7 @@ function start(desk, facts) {
   desk.codes = new Map(facts.codes.map((code) => [code.code, code]));
   desk.looks = appearance(facts.codes);
   desk.recent = [...facts.recent];
+  desk.used = [...facts.used];
   take(desk, facts);
   speak(desk, facts.language);
   if (desk.root.closest(".jp-Cell")?.contains(document.activeElement)) desk.focusText(); // whoever ran the cell goes on with keys

@@ -10,6 +10,7 @@ import {
 } from "./actions.js";
 import { goTo } from "./flow.js";
 import { make } from "./page.js";
+import { keyInTree } from "./tree.js";
 
 const onSuggestion = (action) => (desk) => {
   const span = currentSuggestion(desk);
@@ -46,10 +47,11 @@ const KEYS = [
 const SHIFTED_DIGIT = { keys: ["Shift+1", "…"], shown: "Shift+1–9", word: "key_take_coder" };
 const ARROWS = { ArrowLeft: ["letter", -1], ArrowRight: ["letter", 1], ArrowUp: ["line", -1], ArrowDown: ["line", 1], Home: ["edge", -1], End: ["edge", 1] };
 
-/** Hear the keys pressed in the desk. */
+/** Hear the keys pressed in the desk, before the notebook does: Notebook 7 listens at the document, on the way in. */
 export function listen(desk) {
-  desk.root.addEventListener("keydown", (event) => heard(desk, event));
-  for (const name of ["keyup", "keypress"]) desk.root.addEventListener(name, (event) => event.stopPropagation());
+  const hear = (event) => desk.root.contains(event.target) && heard(desk, event);
+  window.addEventListener("keydown", hear, true);
+  return () => window.removeEventListener("keydown", hear, true);
 }
 
 /** Buttons for what keys do. */
@@ -82,7 +84,8 @@ function heard(desk, event) {
   if (own) event.stopPropagation();
   if (!desk.facts || event.isComposing) return;
   if (event.target === desk.parts.note) return void inMemo(desk, event);
-  if (["INPUT", "SELECT"].includes(event.target.tagName)) return void (event.key === "Escape" && desk.focusText());
+  if (event.target === desk.tree.box) return keyInTree(desk.tree, event);
+  if (event.target === desk.parts.queue) return void (event.key === "Escape" && desk.focusText());
   if (event.target.tagName === "BUTTON" && ["Enter", " "].includes(event.key)) return;
   if (arrow(desk, event) || shiftedDigit(desk, event) || named(desk, event)) {
     event.preventDefault();

@@ -14,7 +14,6 @@ export function codeTree(desk, choose) {
   const about = make("div", { class: "kz-definition", tabindex: "0", role: "group" });
   const tree = { desk, list, box, about, choose, rows: [], shown: [], active: null, folded: new Set() };
   box.addEventListener("input", () => filter(tree));
-  box.addEventListener("keydown", (event) => onKey(tree, event));
   box.addEventListener("focus", () => activate(tree, tree.active ?? tree.shown[0] ?? null));
   return tree;
 }
@@ -113,7 +112,8 @@ function explain(tree, code) {
       line("example", code.example.split("\n")[0])].filter(Boolean));
 }
 
-function onKey(tree, event) {
+/** Arrows walk through the tree and fold it, Enter puts the code on the selection, Escape goes back to the answer. */
+export function keyInTree(tree, event) {
   if (event.isComposing) return;
   const place = tree.shown.indexOf(tree.active);
   const run = {
