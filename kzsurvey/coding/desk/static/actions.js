@@ -16,13 +16,17 @@ export function applyCode(desk, code) {
   const [start, end] = selected(desk.cursor) ?? [null, null];
   keepRecent(desk, code);
   const there = [...answer.spans, ...pendingOf(desk, answer).filter((one) => one.action === "add")];
-  if (there.some((one) => one.code === code && one.start === start && one.end === end)) desk.announce(desk.say("is_there"));
+  if (there.some((one) => one.code === code && one.start === start && one.end === end))
+    desk.announce(desk.say("is_there"));
   else act(desk, [{ action: "add", code, start, end }]);
 }
 
 /** Accept or reject suggestions. */
 export function decide(desk, action, suggestions) {
-  act(desk, suggestions.map((one) => ({ action, suggestion: one.id, code: one.code, start: one.start, end: one.end })));
+  act(
+    desk,
+    suggestions.map((one) => ({ action, suggestion: one.id, code: one.code, start: one.start, end: one.end })),
+  );
 }
 
 /** The suggestion that keys are about. */
@@ -33,7 +37,9 @@ export function currentSuggestion(desk) {
 /** Accept every suggestion whose words can be seen. */
 export function acceptOnScreen(desk) {
   const answer = onDesk(desk);
-  const seen = answer ? openSuggestions(desk, answer).filter((one) => one.start === null || onScreen(desk.cursor, one.start, one.end)) : [];
+  const seen = answer
+    ? openSuggestions(desk, answer).filter((one) => one.start === null || onScreen(desk.cursor, one.start, one.end))
+    : [];
   if (seen.length) decide(desk, "accept", seen);
   else desk.announce(desk.say("no_suggestion"));
 }
@@ -131,11 +137,14 @@ export function goToOpen(desk) {
 
 /** Another queue; the kernel says where in it to begin. */
 export function openQueue(desk, name) {
-  ask(desk.link, { kind: "queue", name }).then((reply) => {
-    take(desk, reply);
-    goTo(desk, desk.queue.position);
-    desk.focusText();
-  }, (fault) => alert(desk, fault.message));
+  ask(desk.link, { kind: "queue", name }).then(
+    (reply) => {
+      take(desk, reply);
+      goTo(desk, desk.queue.position);
+      desk.focusText();
+    },
+    (fault) => alert(desk, fault.message),
+  );
 }
 
 /** Send actions on the answer to the kernel; they are drawn as waiting until it says that they are on disk. */
@@ -156,23 +165,26 @@ function act(desk, actions) {
 /** Take the answer of the kernel to an action or an undo: on disk, or refused with a reason. */
 function whenSaved(desk, waiting, answered) {
   const over = () => (desk.pending = desk.pending.filter((one) => !waiting.includes(one)));
-  answered.then((reply) => {
-    over();
-    const before = onDesk(desk)?.key;
-    take(desk, reply);
-    if (reply.answers) desk.savedAt = new Date().toLocaleTimeString("zh-CN", { hour12: false });
-    alert(desk, "");
-    if (reply.position !== undefined) desk.queue.position = reply.position;
-    if (onDesk(desk)?.key === before) draw(desk, { keep: true });
-    else goTo(desk, desk.queue.position);
-    desk.announce(desk.say(reply.said ?? "saved_act"));
-    drawStatus(desk);
-  }, (fault) => {
-    over();
-    draw(desk, { keep: true });
-    alert(desk, fault.message);
-    drawStatus(desk);
-  });
+  answered.then(
+    (reply) => {
+      over();
+      const before = onDesk(desk)?.key;
+      take(desk, reply);
+      if (reply.answers) desk.savedAt = new Date().toLocaleTimeString("zh-CN", { hour12: false });
+      alert(desk, "");
+      if (reply.position !== undefined) desk.queue.position = reply.position;
+      if (onDesk(desk)?.key === before) draw(desk, { keep: true });
+      else goTo(desk, desk.queue.position);
+      desk.announce(desk.say(reply.said ?? "saved_act"));
+      drawStatus(desk);
+    },
+    (fault) => {
+      over();
+      draw(desk, { keep: true });
+      alert(desk, fault.message);
+      drawStatus(desk);
+    },
+  );
 }
 
 /** A code keeps its key; a new one takes the next free key, or that of the code which was used longest ago. */

@@ -1,10 +1,12 @@
 /** The answer on the desk: its question and speaker, the text with its spans, what is coded and what is suggested. */
 
 import { make, short } from "./page.js";
-import { paint } from "./spans.js";
+import { paint, paintUntil } from "./spans.js";
 import { measured } from "./text.js";
 
 const QUOTE = 40;
+const FIRST_ROWS = 12; // rows and characters that can be on the screen at once; the rest is drawn after the first frame
+const FIRST_CHARACTERS = 3000;
 
 /** An answer as the kernel sent it, its places counted as the browser counts; null stays null: the whole answer. */
 export function received(answer) {
@@ -34,21 +36,37 @@ export function codesOf(answer, pending, current) {
 }
 
 /** Show the answer; gives the map between text and page for the cursor. */
-export function drawAnswer(desk, answer, pending) {
+export function drawAnswer(desk, answer, pending, keep) {
   const { parts } = desk;
   const codes = codesOf(answer, pending, desk.current);
   const [open, coded] = [codes.filter(isSuggestion), codes.filter((one) => !isSuggestion(one))];
-  const painted = paint(parts.words, answer.text, codes.filter((one) => one.start !== null), desk.looks);
+  const spans = codes.filter((one) => one.start !== null);
+  const painted = paint(parts.words, answer.text, spans, desk.looks, { first: keep ? Infinity : FIRST_CHARACTERS });
   parts.question.textContent = desk.pick(desk.facts.labels[answer.question]);
   parts.speaker.textContent = desk.pick(answer.speaker);
   drawDecision(desk, answer, pending);
-  drawWhole(desk, codes.filter((one) => one.start === null && one.notice !== "lost"));
+  drawWhole(
+    desk,
+    codes.filter((one) => one.start === null && one.notice !== "lost"),
+  );
   drawCoders(desk, answer);
-  parts.suggestions.replaceChildren(...open.map((one) => suggestionRow(desk, answer, one)));
-  parts.codings.replaceChildren(...coded.map((one) => codingRow(desk, answer, one)), ...memoRows(desk, answer, pending));
-  parts.suggested.parentElement.hidden = open.length === 0;
+  const rest = [
+    fill(parts.suggestions, open, (one) => suggestionRow(desk, answer, one)),
+    fill(parts.codings, [...memos(answer, pending), ...coded], (one) =>
+      (one.memo ? memoRow : codingRow)(desk, answer, one),
+    ),
+    () => paintUntil(painted, Infinity),
+  ];
+  desk.later = () => rest.forEach((draw) => draw());
+  parts.suggested.parentElement.hidden = parts.suggestions.childElementCount === 0;
   parts.coded.parentElement.hidden = parts.codings.childElementCount === 0;
   return painted;
+}
+
+/** Put the first rows into a list; gives what adds the others. */
+function fill(list, items, row) {
+  list.replaceChildren(...items.slice(0, FIRST_ROWS).map(row));
+  return () => list.append(...items.slice(FIRST_ROWS).map(row));
 }
 
 function isSuggestion(one) {
@@ -58,7 +76,13 @@ function isSuggestion(one) {
 /** Nothing applies, coded, or still open. */
 function drawDecision(desk, answer, pending) {
   const asked = pending.some((one) => one.action === "nothing");
-  const said = answer.nothing ? "nothing_applies" : answer.done ? "has_codes" : answer.spans.length ? "to_recode" : "undecided";
+  const said = answer.nothing
+    ? "nothing_applies"
+    : answer.done
+      ? "has_codes"
+      : answer.spans.length
+        ? "to_recode"
+        : "undecided";
   desk.parts.decision.textContent = desk.say(asked ? "nothing_waits" : said);
   desk.parts.decision.dataset.state = asked ? "waiting" : answer.done ? "done" : "open";
 }
@@ -67,7 +91,9 @@ function drawDecision(desk, answer, pending) {
 function drawWhole(desk, codes) {
   const { whole } = desk.parts;
   whole.hidden = codes.length === 0;
-  const chips = codes.map((one) => make("span", { class: `kz-mark kz-${one.kind}` }, isSuggestion(one) ? "?" : "", desk.chip(one.code)));
+  const chips = codes.map((one) =>
+    make("span", { class: `kz-mark kz-${one.kind}` }, isSuggestion(one) ? "?" : "", desk.chip(one.code)),
+  );
   whole.replaceChildren(`${desk.say("on_whole")}: `, ...chips);
 }
 
@@ -79,39 +105,95 @@ function drawCoders(desk, answer) {
   const shown = answer.coders.map((coder, place) => {
     const words = make("div", { class: "kz-words", tabindex: "0", role: "group", "aria-label": coder.coder });
     const marked = coder.spans.map((span) => ({ ...span, kind: span.agreed ? "own" : "differs" }));
-    paint(words, answer.text, marked.filter((span) => span.start !== null), desk.looks);
+    paint(
+      words,
+      answer.text,
+      marked.filter((span) => span.start !== null),
+      desk.looks,
+    );
     const whole = marked.filter((span) => span.start === null).map((span) => desk.chip(span.code));
     const said = coder.spans.length ? [] : [`: ${desk.say(coder.nothing ? "nothing_applies" : "undecided")}`];
     const key = desk.facts.adjudicating ? [make("kbd", {}, `⇧${place + 1}`), " "] : [];
-    return make("section", { class: "kz-coder" }, make("div", { class: "kz-caption" }, ...key, coder.coder, ...said, " ", ...whole), words);
+    return make(
+      "section",
+      { class: "kz-coder" },
+      make("div", { class: "kz-caption" }, ...key, coder.coder, ...said, " ", ...whole),
+      words,
+    );
   });
   columns.replaceChildren(...shown);
 }
 
 function codingRow(desk, answer, one) {
   const waits = one.kind !== "own";
-  const remove = () => make("button", { type: "button", class: "kz-small", tabindex: "-1", "aria-label": `${desk.say("remove")} ${one.code}`,
-    onclick: () => desk.remove(one) }, "✕");
-  return make("li", { class: waits ? "kz-waits" : null },
-    desk.chip(one.code), make("div", { class: "kz-row" }, nameOf(desk, one), " ", quote(desk, answer, one)),
+  const remove = () =>
+    make(
+      "button",
+      {
+        type: "button",
+        class: "kz-small",
+        tabindex: "-1",
+        "aria-label": `${desk.say("remove")} ${one.code}`,
+        onclick: () => desk.remove(one),
+      },
+      "✕",
+    );
+  return make(
+    "li",
+    { class: waits ? "kz-waits" : null },
+    desk.chip(one.code),
+    make("div", { class: "kz-row" }, nameOf(desk, one), " ", quote(desk, answer, one)),
     one.notice ? make("span", { class: "kz-note" }, `⚠ ${desk.say(`notice_${one.notice}`)}`) : "",
-    waits ? make("span", { class: "kz-note" }, desk.say("waits")) : remove());
+    waits ? make("span", { class: "kz-note" }, desk.say("waits")) : remove(),
+  );
 }
 
-function memoRows(desk, answer, pending) {
-  const waiting = pending.filter((one) => one.action === "memo").map((one) => ({ ...one, waits: true }));
-  return [...answer.memos, ...waiting].map((one) => make("li", { class: one.waits ? "kz-waits" : null },
-    make("span", { class: "kz-note" }, `✎ ${one.memo}`), one.start === null ? "" : quote(desk, answer, one),
-    one.waits ? make("span", { class: "kz-note" }, desk.say("waits")) : ""));
+function memos(answer, pending) {
+  return [...answer.memos, ...pending.filter((one) => one.action === "memo").map((one) => ({ ...one, waits: true }))];
+}
+
+function memoRow(desk, answer, one) {
+  return make(
+    "li",
+    { class: one.waits ? "kz-waits" : null },
+    make("span", { class: "kz-note" }, `✎ ${one.memo}`),
+    one.start === null ? "" : quote(desk, answer, one),
+    one.waits ? make("span", { class: "kz-note" }, desk.say("waits")) : "",
+  );
 }
 
 function suggestionRow(desk, answer, one) {
-  const button = (word, key, run) => make("button", { type: "button", class: "kz-small", tabindex: "-1",
-    "aria-label": `${desk.say(word)} ${one.code}`, onclick: (event) => { event.stopPropagation(); run(); } }, key);
-  return make("li", { "aria-current": one.kind === "current" ? "true" : null, onclick: () => desk.point(one.id) },
+  const button = (word, key, run) =>
+    make(
+      "button",
+      {
+        type: "button",
+        class: "kz-small",
+        tabindex: "-1",
+        "aria-label": `${desk.say(word)} ${one.code}`,
+        onclick: (event) => {
+          event.stopPropagation();
+          run();
+        },
+      },
+      key,
+    );
+  return make(
+    "li",
+    { "aria-current": one.kind === "current" ? "true" : null, onclick: () => desk.point(one.id) },
     desk.chip(one.code),
-    make("div", { class: "kz-row" }, nameOf(desk, one), " ", quote(desk, answer, one), " ", make("span", { class: "kz-why" }, why(desk, one))),
-    button("accept", "✓ A", () => desk.accept(one)), button("reject", "✕ R", () => desk.reject(one)));
+    make(
+      "div",
+      { class: "kz-row" },
+      nameOf(desk, one),
+      " ",
+      quote(desk, answer, one),
+      " ",
+      make("span", { class: "kz-why" }, why(desk, one)),
+    ),
+    button("accept", "✓ A", () => desk.accept(one)),
+    button("reject", "✕ R", () => desk.reject(one)),
+  );
 }
 
 /** Where a suggestion comes from: rules, models with their score, coders. */

@@ -25,7 +25,11 @@ export function setText(cursor, text, painted, { keep }) {
 
 /** The selected stretch without white space at its ends; null when nothing is selected. */
 export function selected(cursor) {
-  const [start, end] = trimmed(cursor.text, Math.min(cursor.anchor, cursor.focus), Math.max(cursor.anchor, cursor.focus));
+  const [start, end] = trimmed(
+    cursor.text,
+    Math.min(cursor.anchor, cursor.focus),
+    Math.max(cursor.anchor, cursor.focus),
+  );
   return start < end ? [start, end] : null;
 }
 
@@ -60,7 +64,12 @@ export function moveClause(cursor, direction, extend) {
   if (!found) return;
   cursor.narrower = [];
   if (!extend) select(cursor, found[0], found[1]);
-  else select(cursor, direction > 0 ? Math.min(from, cursor.anchor) : Math.max(to, cursor.anchor), found[direction > 0 ? 1 : 0]);
+  else
+    select(
+      cursor,
+      direction > 0 ? Math.min(from, cursor.anchor) : Math.max(to, cursor.anchor),
+      found[direction > 0 ? 1 : 0],
+    );
 }
 
 /** Widen the selection from word to clause, sentence and whole answer; narrow it back the same way. */
@@ -162,7 +171,9 @@ function rectangle(cursor, unit = cursor.focus) {
   range.setEnd(node, last ? offset : Math.min(offset + 1, node.length));
   const rectangles = range.getClientRects();
   const letter = rectangles[last ? rectangles.length - 1 : 0];
-  return letter && { top: letter.top, bottom: letter.bottom, height: letter.height, left: last ? letter.right : letter.left };
+  return (
+    letter && { top: letter.top, bottom: letter.bottom, height: letter.height, left: last ? letter.right : letter.left }
+  );
 }
 
 /** What the mouse, or a screen reader, selected in the page. */

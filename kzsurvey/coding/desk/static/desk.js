@@ -12,17 +12,27 @@ import { drawsChinese, filled, loadFont, make, theme } from "./page.js";
 import { appearance } from "./spans.js";
 import { codeTree } from "./tree.js";
 
+const NARROW = 680; // pixels; below it the codebook goes under the answer
+
 function render({ model, el }) {
   const desk = newDesk(el);
   desk.link = connect(model, () => drawStatus(desk));
   desk.cursor = cursorIn(desk.parts.text, desk.parts.caret, () => drawTarget(desk));
   const themes = new MutationObserver(() => (desk.root.dataset.theme = theme()));
   themes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light"] });
+  const widths = new ResizeObserver(
+    ([{ contentRect }]) => (desk.root.dataset.width = contentRect.width < NARROW ? "narrow" : "wide"),
+  );
+  widths.observe(desk.root);
   const deaf = listen(desk);
   drawStatus(desk);
-  ask(desk.link, { kind: "open" }).then((facts) => start(desk, facts), (fault) => alert(desk, fault.message));
+  ask(desk.link, { kind: "open" }).then(
+    (facts) => start(desk, facts),
+    (fault) => alert(desk, fault.message),
+  );
   return () => {
     themes.disconnect();
+    widths.disconnect();
     deaf();
     release(desk.cursor);
     disconnect(desk.link);
@@ -31,7 +41,17 @@ function render({ model, el }) {
 
 /** The page without an answer, and what the other parts may ask of the desk. */
 function newDesk(el) {
-  const desk = { language: "en", answers: new Map(), asked: new Set(), pending: [], recent: [], used: [], codes: new Map(), looks: new Map(), current: null };
+  const desk = {
+    language: "en",
+    answers: new Map(),
+    asked: new Set(),
+    pending: [],
+    recent: [],
+    used: [],
+    codes: new Map(),
+    looks: new Map(),
+    current: null,
+  };
   desk.say = (key, values = {}) => filled(desk.facts?.words[desk.language]?.[key] ?? "", values);
   desk.pick = (texts) => (texts && (texts[desk.language] || Object.values(texts).find(Boolean))) || "";
   desk.chip = (code) => chip(desk, code);
@@ -52,28 +72,87 @@ function newDesk(el) {
 
 function lay(desk) {
   const parts = {
-    title: make("strong", { class: "kz-desk-title" }), queue: make("select", { class: "kz-queue" }), progress: make("span", { class: "kz-progress" }),
-    bar: make("progress", { class: "kz-bar", max: "1", value: "0" }), who: make("span", { class: "kz-who" }), blind: make("span", { class: "kz-blind", hidden: true }),
-    status: make("span", { class: "kz-status", role: "status" }), language: make("button", { type: "button", class: "kz-language" }),
-    alert: make("div", { class: "kz-alert", role: "alert", hidden: true }), live: make("div", { class: "kz-live", "aria-live": "polite" }),
-    question: make("div", { class: "kz-question" }), speaker: make("span", { class: "kz-speaker" }), place: make("span", { class: "kz-place" }),
-    decision: make("span", { class: "kz-decision" }), columns: make("div", { class: "kz-columns", hidden: true }), ours: make("div", { class: "kz-caption" }),
-    words: make("div", { class: "kz-words" }), caret: make("div", { class: "kz-caret", hidden: true, "aria-hidden": "true" }),
-    target: make("div", { class: "kz-target" }), whole: make("div", { class: "kz-whole", hidden: true }),
-    codings: make("ul", { class: "kz-list", tabindex: "0" }), suggestions: make("ul", { class: "kz-list", tabindex: "0" }),
-    coded: make("div", { class: "kz-caption" }), suggested: make("div", { class: "kz-caption" }), tools: make("div", { class: "kz-tools", role: "toolbar" }),
-    help: make("div", { class: "kz-help", hidden: true, tabindex: "-1" }), note: make("textarea", { class: "kz-write", rows: "3" }), writing: make("div", { class: "kz-writing", hidden: true }), hint: make("div", { class: "kz-target" }),
+    title: make("strong", { class: "kz-desk-title" }),
+    queue: make("select", { class: "kz-queue" }),
+    progress: make("span", { class: "kz-progress" }),
+    bar: make("progress", { class: "kz-bar", max: "1", value: "0" }),
+    who: make("span", { class: "kz-who" }),
+    blind: make("span", { class: "kz-blind", hidden: true }),
+    status: make("span", { class: "kz-status", role: "status" }),
+    language: make("button", { type: "button", class: "kz-language" }),
+    alert: make("div", { class: "kz-alert", role: "alert", hidden: true }),
+    live: make("div", { class: "kz-live", "aria-live": "polite" }),
+    question: make("div", { class: "kz-question" }),
+    speaker: make("span", { class: "kz-speaker" }),
+    place: make("span", { class: "kz-place" }),
+    decision: make("span", { class: "kz-decision" }),
+    columns: make("div", { class: "kz-columns", hidden: true }),
+    ours: make("div", { class: "kz-caption" }),
+    words: make("div", { class: "kz-words" }),
+    caret: make("div", { class: "kz-caret", hidden: true, "aria-hidden": "true" }),
+    target: make("div", { class: "kz-target" }),
+    whole: make("div", { class: "kz-whole", hidden: true }),
+    codings: make("ul", { class: "kz-list", tabindex: "0" }),
+    suggestions: make("ul", { class: "kz-list", tabindex: "0" }),
+    coded: make("div", { class: "kz-caption" }),
+    suggested: make("div", { class: "kz-caption" }),
+    tools: make("div", { class: "kz-tools", role: "toolbar" }),
+    help: make("div", { class: "kz-help", hidden: true, tabindex: "-1" }),
+    note: make("textarea", { class: "kz-write", rows: "3" }),
+    writing: make("div", { class: "kz-writing", hidden: true }),
+    hint: make("div", { class: "kz-target" }),
   };
-  parts.text = make("div", { class: "kz-text", tabindex: "0", role: "textbox", "aria-readonly": "true", "aria-multiline": "true" }, parts.words, parts.caret);
+  parts.text = make(
+    "div",
+    { class: "kz-text", tabindex: "0", role: "textbox", "aria-readonly": "true", "aria-multiline": "true" },
+    parts.words,
+    parts.caret,
+  );
   parts.writing.append(parts.note, parts.hint);
-  parts.answer = make("section", { class: "kz-answer" },
-    make("div", { class: "kz-about" }, parts.question, make("div", { class: "kz-facts" }, parts.speaker, parts.place, parts.decision)),
-    parts.columns, parts.ours, parts.whole, parts.text, parts.target, parts.writing,
-    make("div", { class: "kz-lists" }, make("div", {}, parts.suggested, parts.suggestions), make("div", {}, parts.coded, parts.codings)));
+  parts.answer = make(
+    "section",
+    { class: "kz-answer" },
+    make(
+      "div",
+      { class: "kz-about" },
+      parts.question,
+      make("div", { class: "kz-facts" }, parts.speaker, parts.place, parts.decision),
+    ),
+    parts.columns,
+    parts.ours,
+    parts.whole,
+    parts.text,
+    parts.target,
+    parts.writing,
+    make(
+      "div",
+      { class: "kz-lists" },
+      make("div", {}, parts.suggested, parts.suggestions),
+      make("div", {}, parts.coded, parts.codings),
+    ),
+  );
   parts.side = make("section", { class: "kz-side" }, desk.tree.box, desk.tree.list, desk.tree.about);
-  parts.root = make("div", { class: "kz-desk", role: "application", "data-theme": theme() },
-    make("div", { class: "kz-head" }, parts.title, parts.queue, parts.bar, parts.progress, parts.blind, parts.who, parts.language, parts.status),
-    parts.alert, parts.live, make("div", { class: "kz-body" }, parts.answer, parts.side), parts.tools, parts.help);
+  parts.root = make(
+    "div",
+    { class: "kz-desk", role: "application", "data-theme": theme() },
+    make(
+      "div",
+      { class: "kz-head" },
+      parts.title,
+      parts.queue,
+      parts.bar,
+      parts.progress,
+      parts.blind,
+      parts.who,
+      parts.language,
+      parts.status,
+    ),
+    parts.alert,
+    parts.live,
+    make("div", { class: "kz-body" }, parts.answer, parts.side),
+    parts.tools,
+    parts.help,
+  );
   parts.queue.addEventListener("change", () => openQueue(desk, parts.queue.value));
   parts.language.addEventListener("click", () => speak(desk, otherLanguage(desk)));
   return parts;
@@ -86,10 +165,12 @@ function start(desk, facts) {
   desk.looks = appearance(facts.codes);
   desk.recent = [...facts.recent];
   desk.used = [...facts.used];
+  desk.root.toggleAttribute("data-adjudicating", facts.adjudicating);
   take(desk, facts);
   speak(desk, facts.language);
   if (desk.root.closest(".jp-Cell")?.contains(document.activeElement)) desk.focusText(); // whoever ran the cell goes on with keys
-  if (!drawsChinese()) ask(desk.link, { kind: "font" }).then(({ buffers }) => buffers[0].byteLength && loadFont(buffers[0]));
+  if (!drawsChinese())
+    ask(desk.link, { kind: "font" }).then(({ buffers }) => buffers[0].byteLength && loadFont(buffers[0]));
 }
 
 function otherLanguage(desk) {
@@ -122,7 +203,11 @@ function speak(desk, language) {
   parts.language.hidden = Object.keys(facts.words).length < 2;
   parts.language.textContent = desk.facts.words[otherLanguage(desk)].language_name;
   parts.hint.textContent = desk.say("memo_hint");
-  parts.queue.replaceChildren(...Object.entries(facts.queues).map(([name, size]) => make("option", { value: name }, `${desk.say(`queue_${name}`)} (${size})`)));
+  parts.queue.replaceChildren(
+    ...Object.entries(facts.queues).map(([name, size]) =>
+      make("option", { value: name }, `${desk.say(`queue_${name}`)} (${size})`),
+    ),
+  );
   parts.tools.replaceChildren(...toolbar(desk));
   parts.help.replaceChildren(helpPanel(desk));
   drawStatus(desk);

@@ -21,7 +21,10 @@ export function rank(code, wanted) {
 
 /** Lower case, without what people leave out: spaces, dots, hyphens, the apostrophes an input method puts in. */
 export function plain(text) {
-  return text.toLowerCase().normalize("NFKC").replace(/[\s.\-_'’·]/g, "");
+  return text
+    .toLowerCase()
+    .normalize("NFKC")
+    .replace(/[\s.\-_'’·]/g, "");
 }
 
 function rankName(name, wanted) {

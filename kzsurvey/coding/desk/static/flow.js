@@ -7,6 +7,7 @@ import { short } from "./page.js";
 import { layOut, mark } from "./tree.js";
 
 const AHEAD = 6; // answers asked for before they are needed
+const SPOKEN = 300; // characters read out when an answer comes; the rest is read in the text
 const KEPT = 40; // answers kept on either side
 
 /** Keep what an answer of the kernel brings: a queue, answers. */
@@ -43,16 +44,21 @@ function lookAhead(desk) {
   const { position, size, name } = desk.queue;
   const wanted = [position];
   for (let step = 1; step <= AHEAD; step += 1) wanted.push(position + step, ...(step < 3 ? [position - step] : []));
-  const missing = wanted.filter((place) => place >= 0 && place < size && !desk.answers.has(place) && !desk.asked.has(place));
+  const missing = wanted.filter(
+    (place) => place >= 0 && place < size && !desk.answers.has(place) && !desk.asked.has(place),
+  );
   for (const place of desk.answers.keys()) if (Math.abs(place - position) > KEPT) desk.answers.delete(place);
   if (!missing.length || desk.link.lost) return;
   missing.forEach((place) => desk.asked.add(place));
-  ask(desk.link, { kind: "look", positions: missing }).then((reply) => {
-    if (desk.queue.name !== name) return;
-    missing.forEach((place) => desk.asked.delete(place));
-    take(desk, reply);
-    if (missing.includes(desk.queue.position)) draw(desk);
-  }, (fault) => alert(desk, fault.message));
+  ask(desk.link, { kind: "look", positions: missing }).then(
+    (reply) => {
+      if (desk.queue.name !== name) return;
+      missing.forEach((place) => desk.asked.delete(place));
+      take(desk, reply);
+      if (missing.includes(desk.queue.position)) draw(desk);
+    },
+    (fault) => alert(desk, fault.message),
+  );
 }
 
 /** Draw the answer on the desk; with `keep` the cursor stays, because the text is the same. */
@@ -62,23 +68,30 @@ export function draw(desk, { keep = false } = {}) {
   const open = openSuggestions(desk, answer);
   if (!open.some((one) => one.id === desk.current)) desk.current = open[0]?.id ?? null;
   showCodes(desk, answer);
-  const painted = drawAnswer(desk, answer, pendingOf(desk, answer));
-  setText(desk.cursor, answer.text, painted, { keep: keep && desk.cursor.text === answer.text });
-  if (!keep) {
-    desk.parts.text.scrollTop = 0;
-    const speaker = desk.pick(answer.speaker);
-    desk.announce(`${desk.parts.question.textContent} ${speaker} ${answer.text}`);
-  }
+  const same = keep && desk.cursor.text === answer.text;
+  const painted = drawAnswer(desk, answer, pendingOf(desk, answer), same);
   mark(desk.tree, new Set(answer.spans.map((span) => span.code)), desk.recent);
-  drawTarget(desk);
   drawProgress(desk);
+  if (!same) desk.parts.text.scrollTop = 0;
+  if (!keep)
+    desk.announce(`${desk.parts.question.textContent} ${desk.pick(answer.speaker)} ${answer.text.slice(0, SPOKEN)}`);
+  setText(desk.cursor, answer.text, painted, { keep: same });
+  drawTarget(desk);
+  afterFrame(desk);
+}
+
+/** What cannot be seen yet is drawn when the first frame is on the screen, unless another answer has come by then. */
+function afterFrame(desk) {
+  const { later } = desk;
+  requestAnimationFrame(() => setTimeout(() => desk.later === later && later(), 0));
 }
 
 function drawNothing(desk) {
   const { parts, queue } = desk;
   parts.words.textContent = desk.say(queue.size ? "loading" : "queue_empty");
   for (const part of [parts.question, parts.speaker, parts.decision, parts.target]) part.textContent = "";
-  for (const part of [parts.coded.parentElement, parts.suggested.parentElement, parts.columns, parts.ours, parts.whole]) part.hidden = true;
+  for (const part of [parts.coded.parentElement, parts.suggested.parentElement, parts.columns, parts.ours, parts.whole])
+    part.hidden = true;
   drawProgress(desk);
 }
 
@@ -89,7 +102,11 @@ function showCodes(desk, answer) {
   const shown = `${desk.language} ${names.join(" ")}`;
   if (desk.shown === shown) return;
   desk.shown = shown;
-  layOut(desk.tree, desk.facts.codes.filter((code) => names.includes(code.scheme)), schemes);
+  layOut(
+    desk.tree,
+    desk.facts.codes.filter((code) => names.includes(code.scheme)),
+    schemes,
+  );
 }
 
 /** What the next code will be put on, said in words. */
@@ -99,7 +116,10 @@ export function drawTarget(desk) {
   const stretch = selected(desk.cursor);
   const [start, end] = stretch ?? [0, answer.text.length];
   const length = answer.measured.points(end) - answer.measured.points(start);
-  const text = desk.say(stretch ? "selected" : "whole_answer", { quote: short(answer.text.slice(start, end), 30), n: length });
+  const text = desk.say(stretch ? "selected" : "whole_answer", {
+    quote: short(answer.text.slice(start, end), 30),
+    n: length,
+  });
   desk.parts.target.textContent = text;
   clearTimeout(desk.saying);
   if (stretch) desk.saying = setTimeout(() => desk.announce(text), 250);
@@ -124,17 +144,23 @@ export function drawStatus(desk) {
   root.dataset.state = name;
   if (name !== "lost" || desk.toldLost) return;
   desk.toldLost = true;
-  alert(desk, desk.facts ? desk.say(unsaved ? "lost_unsaved" : "lost", { n: unsaved, what: unsavedWords(desk) }) : text);
+  alert(
+    desk,
+    desk.facts ? desk.say(unsaved ? "lost_unsaved" : "lost", { n: unsaved, what: unsavedWords(desk) }) : text,
+  );
 }
 
 function statusText(desk, name, unsaved) {
   if (!desk.facts) return { lost: "✗", silent: "…", busy: "…" }[name] ?? "…";
-  if (name === "ready") return desk.savedAt ? desk.say("status_saved", { time: desk.savedAt }) : desk.say("status_ready");
+  if (name === "ready")
+    return desk.savedAt ? desk.say("status_saved", { time: desk.savedAt }) : desk.say("status_ready");
   return desk.say(unsaved ? `status_${name}` : `status_${name}_all_saved`, { n: unsaved });
 }
 
 function unsavedWords(desk) {
-  return desk.pending.map((one) => [desk.say(`did_${one.action}`), one.code, one.quote].filter(Boolean).join(" ")).join("; ");
+  return desk.pending
+    .map((one) => [desk.say(`did_${one.action}`), one.code, one.quote].filter(Boolean).join(" "))
+    .join("; ");
 }
 
 /** A fault is shown until the next action works. */

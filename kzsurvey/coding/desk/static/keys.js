@@ -5,8 +5,20 @@
 
 import { move, moveClause, narrow, widen } from "./cursor.js";
 import {
-  acceptCoder, acceptOnScreen, applyCode, confirmAnswer, currentSuggestion, decide, endMemo, goToOpen, nothingApplies, placeLost, pointAt,
-  removeAtCursor, undo, writeMemo,
+  acceptCoder,
+  acceptOnScreen,
+  applyCode,
+  confirmAnswer,
+  currentSuggestion,
+  decide,
+  endMemo,
+  goToOpen,
+  nothingApplies,
+  placeLost,
+  pointAt,
+  removeAtCursor,
+  undo,
+  writeMemo,
 } from "./actions.js";
 import { goTo } from "./flow.js";
 import { make } from "./page.js";
@@ -24,7 +36,11 @@ const KEYS = [
   { keys: ["p"], word: "key_previous", tool: true, run: (desk) => goTo(desk, desk.queue.position - 1) },
   { keys: ["Shift+n"], word: "key_next_open", run: goToOpen },
   { keys: ["j", "Shift+j"], word: "key_clause_next", run: (desk, event) => moveClause(desk.cursor, 1, event.shiftKey) },
-  { keys: ["k", "Shift+k"], word: "key_clause_previous", run: (desk, event) => moveClause(desk.cursor, -1, event.shiftKey) },
+  {
+    keys: ["k", "Shift+k"],
+    word: "key_clause_previous",
+    run: (desk, event) => moveClause(desk.cursor, -1, event.shiftKey),
+  },
   { keys: ["e"], word: "key_widen", run: (desk) => widen(desk.cursor) },
   { keys: ["Shift+e"], word: "key_narrow", run: (desk) => narrow(desk.cursor) },
   { keys: ["f", "/", "Enter"], word: "key_find", tool: true, run: (desk) => desk.tree.box.focus() },
@@ -45,7 +61,14 @@ const KEYS = [
   { keys: ["Escape"], word: "key_back", run: back },
 ];
 const SHIFTED_DIGIT = { keys: ["Shift+1", "…"], shown: "Shift+1–9", word: "key_take_coder" };
-const ARROWS = { ArrowLeft: ["letter", -1], ArrowRight: ["letter", 1], ArrowUp: ["line", -1], ArrowDown: ["line", 1], Home: ["edge", -1], End: ["edge", 1] };
+const ARROWS = {
+  ArrowLeft: ["letter", -1],
+  ArrowRight: ["letter", 1],
+  ArrowUp: ["line", -1],
+  ArrowDown: ["line", 1],
+  Home: ["edge", -1],
+  End: ["edge", 1],
+};
 
 /** Hear the keys pressed in the desk, before the notebook does: Notebook 7 listens at the document, on the way in. */
 export function listen(desk) {
@@ -56,22 +79,41 @@ export function listen(desk) {
 
 /** Buttons for what keys do. */
 export function toolbar(desk) {
-  return shownKeys(desk).filter((one) => one.tool).map((one, place) =>
-    make("button", { type: "button", tabindex: place ? "-1" : "0", "aria-keyshortcuts": one.keys[0],
-      onclick: (event) => { one.run(desk, event); if (!["key_find", "key_memo"].includes(one.word)) desk.focusText(); } },
-      make("kbd", {}, cap(one)), ` ${desk.say(one.word)}`));
+  return shownKeys(desk)
+    .filter((one) => one.tool)
+    .map((one, place) =>
+      make(
+        "button",
+        {
+          type: "button",
+          tabindex: place ? "-1" : "0",
+          "aria-keyshortcuts": one.keys[0],
+          onclick: (event) => {
+            one.run(desk, event);
+            if (!["key_find", "key_memo"].includes(one.word)) desk.focusText();
+          },
+        },
+        make("kbd", {}, cap(one)),
+        ` ${desk.say(one.word)}`,
+      ),
+    );
 }
 
 /** Every key with its meaning. */
 export function helpPanel(desk) {
-  const rows = shownKeys(desk).map((one) => [make("dt", {}, make("kbd", {}, cap(one))), make("dd", {}, desk.say(one.word))]);
+  const rows = shownKeys(desk).map((one) => [
+    make("dt", {}, make("kbd", {}, cap(one))),
+    make("dd", {}, desk.say(one.word)),
+  ]);
   const arrows = [make("dt", {}, make("kbd", {}, "← → ↑ ↓")), make("dd", {}, desk.say("key_arrows"))];
   return make("dl", {}, ...arrows, ...rows.flat());
 }
 
 function shownKeys(desk) {
   const adjudicating = desk.facts.adjudicating;
-  const kept = KEYS.filter((one) => !(desk.facts.blind && ["key_accept", "key_reject", "key_skip", "key_accept_all"].includes(one.word)));
+  const kept = KEYS.filter(
+    (one) => !(desk.facts.blind && ["key_accept", "key_reject", "key_skip", "key_accept_all"].includes(one.word)),
+  );
   return adjudicating ? [...kept, SHIFTED_DIGIT] : kept;
 }
 
@@ -112,7 +154,8 @@ function keyName(event) {
 /** In the text arrows move the cursor, among the buttons they go from one to the next. */
 function arrow(desk, event) {
   const found = ARROWS[event.key];
-  if (found && event.target.parentElement === desk.parts.tools) return Boolean(neighbour(event.target, found[1])?.focus() ?? true);
+  if (found && event.target.parentElement === desk.parts.tools)
+    return Boolean(neighbour(event.target, found[1])?.focus() ?? true);
   if (!found || event.target !== desk.parts.text) return false;
   const word = (event.ctrlKey || event.altKey || event.metaKey) && found[0] === "letter";
   move(desk.cursor, word ? "word" : found[0], found[1], event.shiftKey);

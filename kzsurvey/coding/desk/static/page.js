@@ -18,10 +18,10 @@ export function filled(text, values) {
 
 /** A text cut in its middle to some length, in characters as people see them. */
 export function short(text, length) {
-  const letters = [...text];
-  if (letters.length <= length) return text;
+  if (text.length <= length) return text;
   const half = Math.floor((length - 1) / 2);
-  return `${letters.slice(0, half).join("")}…${letters.slice(-half).join("")}`;
+  const [begin, end] = [[...text.slice(0, 2 * half)], [...text.slice(-2 * half)]];
+  return `${begin.slice(0, half).join("")}…${end.slice(-half).join("")}`;
 }
 
 /** The theme of the notebook around us: light or dark. */

@@ -62,24 +62,34 @@ export function pieces(length, spans) {
 /**
  * Put a text with its spans into a box; spans are `{start, end, code, kind}` in UTF-16 units, kind a key of SIGNS. Gives the map between places in the text and places in the page.
  */
-export function paint(box, text, spans, looks) {
+export function paint(box, text, spans, looks, { first = Infinity } = {}) {
   const { lane, count } = lanes(spans);
+  const painted = { box, nodes: [], starts: [], rest: pieces(text.length, spans) };
+  painted.dress = (piece, node) => dressed(node, piece, spans, lane, looks);
+  painted.text = text;
+  box.style.setProperty("--kz-lanes", count);
+  box.replaceChildren();
+  paintUntil(painted, first);
+  return painted;
+}
+
+/** Paint more of a text that is long: what lies below the screen can come after the first frame. */
+export function paintUntil(painted, unit) {
+  const { box, nodes, starts, rest, text, dress } = painted;
+  const behind = rest.findIndex((piece) => piece.start >= unit);
   const fragment = document.createDocumentFragment();
-  const nodes = [];
-  const starts = [];
-  for (const piece of pieces(text.length, spans)) {
+  for (const piece of rest.splice(0, behind < 0 ? rest.length : behind)) {
     const node = document.createTextNode(text.slice(piece.start, piece.end));
     nodes.push(node);
     starts.push(piece.start);
-    fragment.append(piece.covering.length ? dressed(node, piece, spans, lane, looks) : node);
+    fragment.append(piece.covering.length ? dress(piece, node) : node);
   }
-  box.style.setProperty("--kz-lanes", count);
-  box.replaceChildren(fragment);
-  return { nodes, starts, length: text.length };
+  box.append(fragment);
 }
 
 /** Where in the page a place of the text is. */
 export function nodeAt(painted, unit) {
+  if (painted.rest.length && unit >= painted.rest[0].start) paintUntil(painted, Infinity);
   const { nodes, starts } = painted;
   if (!nodes.length) return null;
   const after = lowerBound(starts, unit + 1) - 1;
@@ -102,12 +112,16 @@ function dressed(node, piece, spans, lane, looks) {
   const covering = piece.covering.map((place) => spans[place]);
   element.className = `kz-span ${[...new Set(covering.map((span) => `kz-${span.kind}`))].join(" ")}`;
   const main = covering.find((span) => span.kind === "own") ?? covering[0];
-  element.style.setProperty("--hue", look(main, looks).hue);
   const stripes = piece.covering.map((place) => stripe(look(spans[place], looks), spans[place].kind, lane[place]));
-  element.style.backgroundImage = stripes.map((one) => one.image).join(",");
-  element.style.backgroundSize = stripes.map((one) => one.size).join(",");
-  element.style.backgroundPosition = stripes.map((one) => one.position).join(",");
-  element.append(...labels(piece.begin.map((place) => spans[place]), looks), node);
+  const all = (name) => stripes.map((one) => one[name]).join(",");
+  element.style.cssText = `--hue:${look(main, looks).hue};background-image:${all("image")};background-size:${all("size")};background-position:${all("position")}`;
+  element.append(
+    ...labels(
+      piece.begin.map((place) => spans[place]),
+      looks,
+    ),
+    node,
+  );
   return element;
 }
 

@@ -8,8 +8,15 @@ export function codeTree(desk, choose) {
   const id = `kz-tree-${Math.random().toString(36).slice(2)}`;
   const list = make("ul", { id, role: "tree", class: "kz-tree" });
   const box = make("input", {
-    class: "kz-find", type: "text", role: "combobox", autocomplete: "off", spellcheck: "false",
-    "aria-autocomplete": "list", "aria-haspopup": "tree", "aria-controls": id, "aria-expanded": "true",
+    class: "kz-find",
+    type: "text",
+    role: "combobox",
+    autocomplete: "off",
+    spellcheck: "false",
+    "aria-autocomplete": "list",
+    "aria-haspopup": "tree",
+    "aria-controls": id,
+    "aria-expanded": "true",
   });
   const about = make("div", { class: "kz-definition", tabindex: "0", role: "group" });
   const tree = { desk, list, box, about, choose, rows: [], shown: [], active: null, folded: new Set() };
@@ -29,8 +36,12 @@ export function layOut(tree, codes, schemes) {
     const own = codes.filter((code) => code.scheme === scheme.name);
     const rows = own.map((code) => row(tree, code, codes));
     const title = make("span", { class: "kz-scheme" }, desk.pick(scheme.title) || scheme.name);
-    return make("li", { role: "treeitem", "aria-expanded": "true", "aria-level": 1, "aria-selected": "false" }, title,
-      make("ul", { role: "group", class: "kz-group" }, ...rows));
+    return make(
+      "li",
+      { role: "treeitem", "aria-expanded": "true", "aria-level": 1, "aria-selected": "false" },
+      title,
+      make("ul", { role: "group", class: "kz-group" }, ...rows),
+    );
   });
   tree.list.replaceChildren(...groups);
   tree.list.setAttribute("aria-label", desk.say("codes"));
@@ -47,7 +58,8 @@ export function mark(tree, used, recent) {
   for (const [code, element] of tree.rows) {
     element.classList.toggle("kz-used", used.has(code));
     const key = recent.indexOf(code);
-    element.querySelector(".kz-key").textContent = key >= 0 && key < 9 ? String(key + 1) : "";
+    const [shown, text] = [element.lastChild, key >= 0 && key < 9 ? String(key + 1) : ""];
+    if (shown.textContent !== text) shown.textContent = text;
   }
 }
 
@@ -56,14 +68,26 @@ function row(tree, code, codes) {
   const parents = new Map(codes.map((one) => [one.code, one.parent]));
   let level = 2;
   for (let above = code.parent; parents.has(above); above = parents.get(above)) level += 1;
-  const element = make("li",
+  const element = make(
+    "li",
     {
-      id: `${tree.list.id}-${tree.rows.size}`, role: "treeitem", "aria-level": level, "aria-selected": "false",
-      class: "kz-code", style: `--depth:${level - 2}`, "aria-expanded": tree.children.has(code.code) ? "true" : null,
-      onclick: () => { activate(tree, code); tree.choose(code.code); },
+      id: `${tree.list.id}-${tree.rows.size}`,
+      role: "treeitem",
+      "aria-level": level,
+      "aria-selected": "false",
+      class: "kz-code",
+      style: `--depth:${level - 2}`,
+      "aria-expanded": tree.children.has(code.code) ? "true" : null,
+      onclick: () => {
+        activate(tree, code);
+        tree.choose(code.code);
+      },
       onmouseenter: () => explain(tree, code),
     },
-    desk.chip(code.code), make("span", { class: "kz-name" }, desk.pick(code.name)), make("kbd", { class: "kz-key" }));
+    desk.chip(code.code),
+    make("span", { class: "kz-name" }, desk.pick(code.name)),
+    make("kbd", { class: "kz-key" }),
+  );
   tree.rows.set(code.code, element);
   return element;
 }
@@ -78,6 +102,7 @@ function filter(tree) {
   // while one searches the best comes first: order by CSS, so that the tree itself stays as it is
   tree.list.classList.toggle("kz-searching", query !== "");
   found.forEach((code, place) => (tree.rows.get(code.code).style.order = place));
+  for (const group of tree.list.children) group.hidden = query !== "" && !group.querySelector(".kz-code:not([hidden])");
   activate(tree, query || tree.shown.includes(tree.active) ? (query ? tree.shown[0] : tree.active) : null);
   tree.desk.announce(query ? tree.desk.say("found_codes", { n: found.length }) : "");
 }
@@ -107,9 +132,14 @@ function explain(tree, code) {
   const { desk } = tree;
   const line = (key, text) => (text ? make("p", {}, make("b", {}, desk.say(key)), " ", text) : null);
   tree.about.replaceChildren(
-    ...[make("p", { class: "kz-title" }, desk.chip(code.code), " ", desk.pick(code.name)), make("p", {}, desk.pick(code.definition)),
-      line("use_when", code.use_when), line("not_when", code.not_when),
-      line("example", code.example.split("\n")[0])].filter(Boolean));
+    ...[
+      make("p", { class: "kz-title" }, desk.chip(code.code), " ", desk.pick(code.name)),
+      make("p", {}, desk.pick(code.definition)),
+      line("use_when", code.use_when),
+      line("not_when", code.not_when),
+      line("example", code.example.split("\n")[0]),
+    ].filter(Boolean),
+  );
 }
 
 /** Arrows walk through the tree and fold it, Enter puts the code on the selection, Escape goes back to the answer. */
