@@ -23,13 +23,13 @@ def new(options: argparse.Namespace) -> None:
 
 def check(options: argparse.Namespace) -> None:
     """List every fault of a definition at once."""
-    from kzsurvey.coding import example_faults
+    from kzsurvey.coding import codings_faults, example_faults
     from kzsurvey.errors import DefinitionError, fail_if
     from kzsurvey.survey import definition_faults, read_survey
 
     fail_if(definition_faults(options.survey), DefinitionError)
     survey = read_survey(options.survey)
-    fail_if(example_faults(survey), DefinitionError)
+    fail_if([*example_faults(survey), *codings_faults(survey)], DefinitionError)
     print(
         f"{options.survey}: sound; {len(survey.questions)} questions, {len(survey.choices)} answer options, "
         f"{len(survey.codes)} codes, {len(survey.measures)} measures, {len(survey.models)} models"

@@ -12,7 +12,7 @@ from kzsurvey.coding.codings.merging import merge_codings
 from kzsurvey.coding.codings.rated import coded_when, coder_marks, coder_sets, coding_agreement
 from kzsurvey.coding.codings.replaying import State, replay
 from kzsurvey.coding.codings.sheets import import_codings
-from kzsurvey.coding.codings.standing import Codings, read_codings, stand
+from kzsurvey.coding.codings.standing import Codings, codings_faults, read_codings, stand
 from kzsurvey.coding.codings.writing import record
 from kzsurvey.coding.intercoder.agreement import COEFFICIENTS, agreement, confusion, confusion_matrix
 from kzsurvey.coding.intercoder.unitising import unitising_alpha
@@ -43,6 +43,7 @@ __all__ = [
     "coder_sets",
     "codes_at",
     "coding_agreement",
+    "codings_faults",
     "compile_rules",
     "confusion",
     "confusion_matrix",

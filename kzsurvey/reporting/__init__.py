@@ -6,6 +6,7 @@ Names are loaded when first used: a notebook that only shows a table does not pa
 from importlib import import_module
 
 _HOME = {
+    "codebook_page": "codebook",
     "open_report": "context",
     "Report": "context",
     "withhold": "disclosure",

@@ -113,7 +113,7 @@ def _read_tables(
     tables |= {"phrases": phrases.table} if phrases else {}
     faults += phrases.faults if phrases else unreadable
     if codebook and not codebook.faults:
-        steps, unreadable = _attempt(read_steps, folder, codebook.codes)
+        steps, unreadable = _attempt(read_steps, folder, codebook.codes, schemes)
         tables |= {"steps": steps.table} if steps else {}
         faults += steps.faults if steps else unreadable
     if form is None:

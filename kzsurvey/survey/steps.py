@@ -1,6 +1,6 @@
 """How a codebook came to be what it is: the steps of ``codebook_steps.csv``, and the codebook before each of them."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import NamedTuple
@@ -44,7 +44,7 @@ class Step(NamedTuple):
     scheme: str
 
 
-def read_steps(folder: Path, codes: pd.DataFrame) -> Steps:
+def read_steps(folder: Path, codes: pd.DataFrame, schemes: Collection[str]) -> Steps:
     """Read the steps of a codebook, and check that they lead to it.
 
     Parameters
@@ -53,6 +53,8 @@ def read_steps(folder: Path, codes: pd.DataFrame) -> Steps:
         May hold ``codebook_steps.csv``; without it the codebook is as it was at first, version 1.
     codes : DataFrame, one row per code
         The codebook as it is now.
+    schemes : collection of str
+        The schemes that survey.toml declares.
 
     Returns
     -------
@@ -61,7 +63,7 @@ def read_steps(folder: Path, codes: pd.DataFrame) -> Steps:
     sheet = optional_sheet(folder / FILE)
     faults = column_faults(sheet, needed=NEEDED, known=(*COLUMNS, "note"), strict=True) if sheet.header else []
     sheet = readable(sheet, NEEDED)
-    faults += [fault for row in sheet for fault in _cell_faults(sheet, row)]
+    faults += [fault for row in sheet for fault in _cell_faults(sheet, row, schemes)]
     faults += [] if faults else _version_faults(sheet)
     if not faults:
         faults += [fault for _, problems in _backwards(codes, sheet) for fault in problems]
@@ -115,7 +117,7 @@ def _backwards(codes: pd.DataFrame, sheet: Sheet) -> Iterator[tuple[Tree, list[F
         yield tree, [sheet.fault(row, column, found, allowed) for column, found, allowed in problems]
 
 
-def _cell_faults(sheet: Sheet, row: Row) -> Iterator[Fault]:
+def _cell_faults(sheet: Sheet, row: Row, schemes: Collection[str]) -> Iterator[Fault]:
     """What is wrong in one row by itself."""
     if not row["version"].isdecimal() or int(row["version"]) < 2:
         allowed = "a whole number, 2 or more: the first codebook is version 1"
@@ -125,6 +127,9 @@ def _cell_faults(sheet: Sheet, row: Row) -> Iterator[Fault]:
         return
     if not row["code"]:
         yield sheet.fault(row, "code", "an empty cell", "a code")
+    if row["scheme"] and row["scheme"] not in schemes:
+        allowed = f"a scheme of survey.toml: {listed(schemes)}"
+        yield sheet.fault(row, "scheme", f"scheme {row['scheme']!r}", allowed, near(row["scheme"], schemes))
     fits, allowed = _INTO[row["step"]]
     if not fits(step_of(row)):
         yield sheet.fault(row, "into", f"{row['step']} into {row['into']!r}", allowed)

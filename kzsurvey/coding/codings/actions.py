@@ -413,8 +413,12 @@ def _reference_faults(table: pd.DataFrame, starts: np.ndarray) -> list[Fault]:
 
 def _wrong(table: pd.DataFrame, name: str, right: np.ndarray, allowed: str) -> list[Fault]:
     """A fault for each row where something is not right."""
+    if right.all():
+        return []
     wrong = table[~right].head(_SHOWN)
-    return [Fault(row.file, f"{getattr(row, name)!r}", allowed, row=row.row, column=name) for row in wrong.itertuples()]
+    found = [repr(value) if isinstance(value, str) else str(value) for value in wrong[name]]
+    places = zip(wrong["file"], found, wrong["row"].tolist(), strict=True)
+    return [Fault(file, value, allowed, row=row, column=name) for file, value, row in places]
 
 
 def _given(column: pd.Series) -> pd.Series:

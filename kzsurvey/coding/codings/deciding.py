@@ -169,7 +169,7 @@ def human_shares(
 
     Returns
     -------
-    DataFrame, one row per code
+    DataFrame, one row per code, in the order of their names
         ``code``, ``n`` (interviews done), ``count`` (with the code), ``share`` (missing where none is done).
 
     Notes
@@ -178,10 +178,12 @@ def human_shares(
     what they were, to the byte, while coding goes on under a later version. They are shares of the interviews coded by
     hand, not corrected to all of them.
     """
+    # in the order of their names: that of codes.csv is not the order it once had
+    codes = sorted(codes_at(survey, codings.version).index)
     table = human_codes(codings, interviews, survey, several=several, unsettled=unsettled)
+    table = table[[column_of(code) for code in codes]]
     n, count = table.notna().sum().to_numpy(), table.sum().astype("int64").to_numpy()
     share = np.divide(count, n, out=np.full(len(n), np.nan), where=n > 0)
-    codes = [code for scheme in survey.schemes for code in _of_scheme(codes_at(survey, codings.version), scheme)]
     return pd.DataFrame({"code": pd.array(codes, dtype="str"), "n": n, "count": count, "share": share})
 
 
@@ -219,10 +221,6 @@ def _unsettled(codings: Codings, several: str) -> Iterator[Fault]:
     for reason, count in codings.queue.drop_duplicates([*ANSWER, "reason"])["reason"].value_counts(sort=False).items():
         found, hint = f"{count} answers to decide again: {REASONS[reason]}", "codings.queue lists them"
         yield Fault("codings", found, "answers that are decided", hint=hint)
-
-
-def _of_scheme(tree: pd.DataFrame, scheme: str) -> list[str]:
-    return tree.index[tree["scheme"] == scheme].tolist()
 
 
 def _agreed(sets: pd.DataFrame) -> pd.DataFrame:

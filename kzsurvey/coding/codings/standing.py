@@ -10,7 +10,7 @@ from kzsurvey.coding.codings.actions import FOLDER, read_actions
 from kzsurvey.coding.codings.anchoring import Anchored, anchored, texts_of
 from kzsurvey.coding.codings.replaying import ANSWER, MEMOS, REJECTED, SPAN, State, replay
 from kzsurvey.coding.versions.steps import codebook_version, codes_at, fail_if_unknown, translate, unread
-from kzsurvey.errors import Fault
+from kzsurvey.errors import CodingError, Fault
 from kzsurvey.tables import TABLES
 
 if TYPE_CHECKING:
@@ -99,6 +99,26 @@ def read_codings(
     codes_at(survey, version)  # there is such a version
     state = replay(actions.table, version=version, until=until)
     return stand(state, survey, interviews, version=version, torn=actions.torn)
+
+
+def codings_faults(survey: "Survey") -> list[Fault]:
+    """What is wrong in the files of human codings; nothing where they are sound, or there are none.
+
+    Parameters
+    ----------
+    survey : Survey
+
+    Examples
+    --------
+    >>> from kzsurvey.survey import read_survey
+    >>> codings_faults(read_survey("tests/surveys/data/raw/market"))
+    []
+    """
+    try:
+        fail_if_unknown(read_actions(survey).table, survey)
+    except CodingError as error:
+        return list(error.faults)
+    return []
 
 
 def stand(

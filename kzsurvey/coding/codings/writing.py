@@ -1,6 +1,7 @@
 """Actions go to the end of their coder's file, and are reported as done only when they are on disk."""
 
 import os
+import re
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,6 +16,7 @@ from kzsurvey.coding.codings.actions import (
     ACTIONS,
     COLUMNS,
     FOLDER,
+    GIVES,
     HEADER,
     KINDS,
     NEEDS,
@@ -25,10 +27,8 @@ from kzsurvey.coding.codings.actions import (
     folder_of,
     line,
     name_faults,
-    read_actions,
     whole_lines,
 )
-from kzsurvey.coding.codings.replaying import replay
 from kzsurvey.coding.versions.steps import codebook_version
 from kzsurvey.errors import CodingError, Fault, fail_if
 from kzsurvey.survey.sheets import listed, near
@@ -219,18 +219,26 @@ def _faults_beside(entries: Sequence[Entry], before: _Before, role: str, path: P
     """What is wrong with actions beside those that are there."""
     file = f"{FOLDER}/{path.name}"
     faults = [fault for one in entries if one.action in TARGETS for fault in _target_faults(one, before, role, file)]
-    if not any(one.action == "nothing" for one in entries) or not before.count:
-        return faults
-    mine = read_actions(path.parent, coder=path.stem).table
-    state = replay(mine[mine["role"] == role])
-    coded = set(state.spans[["interview", "question"]].itertuples(index=False, name=None))
-    return faults + [
-        Fault(
-            file, f"nothing applies to {one.question} of {one.interview}, where codes stand", "remove the codes first"
-        )
-        for one in entries
-        if one.action == "nothing" and (one.interview, one.question) in coded
-    ]
+    found = "nothing applies to {0.question} of {0.interview}, where codes stand"
+    nothing = [one for one in entries if one.action == "nothing"]
+    return faults + [Fault(file, found.format(one), "no codes there") for one in nothing if _coded(one, before, role)]
+
+
+def _coded(one: Entry, before: _Before, role: str) -> bool:
+    """Whether a code stands on an answer: what :func:`replay` says of it, of this answer alone and so in no time."""
+    known = re.split(r'["\\]', one.interview)[0].encode()  # as it stands in a line, up to where signs are doubled
+    cells = [cells_of(line) for line in before.lines[1:] if known in line]
+    mine = {row["number"]: row for row in cells if (row["interview"], row["question"]) == (one.interview, one.question)}
+    undone: set[str] = set()
+    for number, row in reversed(mine.items()):
+        if row["action"] == "undo" and number not in undone:
+            undone.add(row["of"])
+    stands = {}
+    for number, row in mine.items():
+        if row["role"] == role and row["action"] in (*GIVES, "remove") and number not in undone:
+            meant = mine[row["of"]] if row["action"] == "remove" else row
+            stands[meant["start"], meant["end"], meant["code"]] = row["action"] != "remove"
+    return any(stands.values())
 
 
 def _target_faults(one: Entry, before: _Before, role: str, file: str) -> Iterator[Fault]:

@@ -128,15 +128,15 @@ def unread(answers: pd.DataFrame, spans: pd.DataFrame, survey: "Survey", version
     """
     columns = ["coder", "role", "interview", "question"]
     found = [answers[columns].iloc[:0].assign(code="", reason="").astype("str")]
-    tree, trees = codes_at(survey, version), codebooks(survey.codes, survey.steps)
-    for step in survey.steps[survey.steps["version"] <= version].itertuples():
+    tree, steps = codes_at(survey, version), survey.steps[survey.steps["version"] <= version]
+    for place, step in enumerate(steps.itertuples()):
         if step.step != "add" and (step.step != "redefine" or step.into == "narrower"):
             continue
-        scheme = trees[step.version][step.code].scheme
-        older = answers["question"].isin(survey.schemes[scheme].questions) & (answers["codebook"] < step.version)
-        code = _later_name(step.code, survey, step.version, version)
+        code = _later_name(step.code, steps.iloc[place + 1 :])
         if code not in tree.index:
             continue
+        scheme = survey.schemes[tree.at[code, "scheme"]]
+        older = answers["question"].isin(scheme.questions) & (answers["codebook"] < step.version)
         has = pd.MultiIndex.from_frame(spans.loc[spans["code"] == code, columns])
         lacking = ~pd.MultiIndex.from_frame(answers[columns]).isin(has)
         reason = "new" if step.step == "add" else "definition"
@@ -180,9 +180,8 @@ def _renamed(now: pd.Series, older: pd.Series, code: str, into: str) -> pd.Serie
     return now.mask(changed, later.reindex(now.index)).astype("str")
 
 
-def _later_name(code: str, survey: "Survey", since: int, version: int) -> str:
-    """What a code is called some versions later."""
-    later = survey.steps[(survey.steps["version"] > since) & (survey.steps["version"] <= version)]
+def _later_name(code: str, later: pd.DataFrame) -> str:
+    """What a code is called after some more steps."""
     for step in later[later["step"].isin(("merge", "rename"))].itertuples():
         code = step.into if step.code == code else code
     return code
