@@ -10,7 +10,7 @@ were measured again and keeps the others.
 
 import argparse
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
@@ -211,15 +211,16 @@ EFFECTS = {
 }
 
 
-def mediation(interval: str) -> Measured:
+def mediation(interval: str, small_sample: str = "none") -> Measured:
     """Logistic outcome without, linear outcome with a moderator of the second path."""
+    called = interval if small_sample == "none" else f"{interval} {small_sample}"
 
     def measure(table: pd.DataFrame, design: m.Design) -> Found:
         to = Collected()
         options = {"treatment": "load", "mediators": "mediator ~ load + x", "design": design, "draws": 500}
-        options |= {"interval": interval, "low": 0, "high": 1}
+        options |= {"interval": interval, "small_sample": small_sample, "low": 0, "high": 1}
         to.add(
-            f"mediation, logistic, {interval},",
+            f"mediation, logistic, {called},",
             lambda: m.mediate(
                 table, outcome="quits ~ mediator + load + x", kinds={"quits": "logistic"}, **options
             ).terms.set_index("term"),
@@ -227,7 +228,7 @@ def mediation(interval: str) -> Measured:
         )
         options["mediators"] = "mediator ~ load + x + moderator"
         to.add(
-            f"moderated mediation, {interval},",
+            f"moderated mediation, {called},",
             lambda: m.mediate(
                 table, outcome="leaves ~ mediator * moderator + load + x", at={"moderator": [-1, 1]}, **options
             ).terms.set_index("term"),
@@ -236,6 +237,49 @@ def mediation(interval: str) -> Measured:
         return to.found()
 
     return measure
+
+
+def moderation(table: pd.DataFrame, design: m.Design) -> Found:
+    """Slopes along a moderator, and where the effect is 0, without and with a correction for few clusters."""
+    to, rows = Collected(), {f"at {value}": place for place, value in enumerate((-1, 0, 1))}
+    about = ("mediator", "moderator")
+    slopes = lambda fit: m.simple_slopes(fit, *about, [-1, 0, 1], table=table)  # noqa: E731
+    ends = lambda fit: crossing(m.johnson_neyman(fit, *about, table=table))  # noqa: E731
+    for kind in ("none", "CR2"):
+        called = "" if kind == "none" else f" {kind}"
+        options = {"design": design, "small_sample": kind}
+        fit = m.fit_regression(table, "leaves ~ mediator * moderator + load + x", **options)
+        to.add(f"slope{called}", partial(slopes, fit), rows)
+        to.add(f"Johnson-Neyman crossing{called}", partial(ends, fit))
+    return to.found()
+
+
+def crossing(found: m.JohnsonNeyman) -> pd.DataFrame:
+    """Where the effect is 0, and the boundaries around it; infinite where there is none on one side."""
+    ends, at = found.boundaries["value"].to_numpy(), found.crossing
+    low, high = ends[ends <= at].max(initial=-np.inf), ends[ends >= at].min(initial=np.inf)
+    return pd.DataFrame({"estimate": [at], "conf_low": [low], "conf_high": [high]})
+
+
+def corrected(table: pd.DataFrame, design: m.Design) -> Found:
+    """What few clusters, and strata of unequal weight, ask for: fewer degrees of freedom, or CR2."""
+    to, rows, right = Collected(), {"load": 1, "x": 2}, "load + x"
+    fewer = {"design": design, "df": "satterthwaite"}
+    to.add("mean, satterthwaite", lambda: m.mean("y", table, **fewer).table)
+    to.add("ratio, satterthwaite", lambda: m.ratio("y", "rating", table, **fewer).table)
+    to.add("variance, satterthwaite", lambda: m.variances("y", table, **fewer).table)
+    share = lambda column, method: m.proportion(column, table, method=method, **fewer).table  # noqa: E731
+    for column, name in (("b", ".40"), ("p05", ".05"), ("p02", ".02")):
+        for method in ("logit", "beta"):
+            to.add(f"proportion {name}, {method}, satterthwaite", partial(share, column, method))
+    terms = lambda outcome, options: m.fit_regression(table, f"{outcome} ~ {right}", **options).terms  # noqa: E731
+    for family, outcome in (("linear", "y"), ("logistic", "b")):
+        to.add(f"{family} satterthwaite", partial(terms, outcome, fewer | {"family": family}), rows)
+        few = {"design": design, "family": family, "small_sample": "CR2"}
+        to.add(f"{family} CR2", partial(terms, outcome, few), rows)
+    ranks = {"load": 4, "x": 5}
+    to.add("ordinal logit satterthwaite", lambda: m.fit_ordinal(table, f"rating ~ {right}", **fewer).terms, ranks)
+    return to.found()
 
 
 def mixed(table: pd.DataFrame, design: m.Design) -> Found:
@@ -262,12 +306,37 @@ def groups(clusters: int, each: int, rng: np.random.Generator) -> tuple[pd.DataF
     return table, m.make_design(table, clusters="village")
 
 
+def mixed_logistic(table: pd.DataFrame, design: m.Design) -> Found:
+    """The same with an outcome of 0 and 1; see :func:`flags`."""
+    to = Collected()
+    fit = m.fit_mixed(table, "b ~ load + x", groups="village", family="logistic", nodes=9)
+    to.add("mixed logistic", lambda: fit.terms, {"load": 1, "x": 2})
+    return to.found()
+
+
+def flags(clusters: int, each: int, rng: np.random.Generator) -> tuple[pd.DataFrame, m.Design]:
+    """Villages drawn anew by a logistic random-intercept model."""
+    village = np.repeat(np.arange(clusters), each)
+    load, x = rng.normal(size=clusters)[village], rng.normal(size=clusters * each)
+    eta = 0.5 * load + 0.4 * x + rng.normal(size=clusters)[village]
+    table = pd.DataFrame({"village": village, "load": load, "x": x})
+    table["b"] = (rng.random(len(table)) < 1 / (1 + np.exp(-eta))) * 1.0
+    return table, m.make_design(table, clusters="village")
+
+
 MIXED_TRUTH = {
     "random intercept load": 0.5,
     "random intercept x": 0.4,
     "random intercept icc": SPREAD**2 / (1 + SPREAD**2),
     "random slope load": 0.5,
     "random slope x": 0.4,
+}
+
+
+# Parts whose samples are drawn by the model itself: how, and the truth.
+DRAWN_ANEW = {
+    "mixed": (groups, MIXED_TRUTH),
+    "mixed_logistic": (flags, {"mixed logistic load": 0.5, "mixed logistic x": 0.4}),
 }
 
 
@@ -291,9 +360,13 @@ WHAT: dict[str, Measured] = {
     "correlations": correlations,
     "effect_sizes": effect_sizes,
     "mixed": mixed,
+    "mixed_logistic": mixed_logistic,
     "mediation_delta": mediation("delta"),
     "mediation_quasi": mediation("quasi"),
     "mediation_bootstrap": mediation("bootstrap"),
+    "mediation_delta CR2": mediation("delta", "CR2"),
+    "moderation": moderation,
+    "corrected": corrected,
 }
 ALL = WHAT | {"quick": quick}
 
@@ -306,8 +379,8 @@ def people_of(seed: int) -> pd.DataFrame:
 @lru_cache
 def truth_of(what: str, seed: int) -> dict[str, float]:
     """What the estimators of a part give of the whole population."""
-    if what == "mixed":
-        return MIXED_TRUTH
+    if what in DRAWN_ANEW:
+        return DRAWN_ANEW[what][1]
     people = people_of(seed)
     everybody = m.make_design(people, weight=np.ones(len(people)), clusters="village")
     closed = mediation("delta") if what.startswith("mediation") else ALL[what]
@@ -322,8 +395,10 @@ def measured(
     truth, rng, shares = truth_of(what, seed), np.random.default_rng(seed + 1), ALLOCATIONS[allocation]
     counts = {name: [0, 0, 0] for name in truth}  # held, answered, refused
     for _ in range(samples):
-        mixed = what == "mixed"
-        drawn = groups(clusters, each, rng) if mixed else sample(people_of(seed), clusters, each, rng, shares)
+        if what in DRAWN_ANEW:
+            drawn = DRAWN_ANEW[what][0](clusters, each, rng)
+        else:
+            drawn = sample(people_of(seed), clusters, each, rng, shares)
         try:
             found = ALL[what](*drawn)
         except SurveyError:

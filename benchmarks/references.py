@@ -1,6 +1,6 @@
 """Every case of the R reference values that is in scope: case, what, ours, R, relative difference, tolerance.
 
-    python benchmarks/references.py FOLDER      FOLDER holds survey.json, models.json, design_extras.json and data/
+    python benchmarks/references.py FOLDER      FOLDER holds survey.json, models.json, sem.json ... and data/
 
 Prints a table, writes nothing. Cases out of scope are listed with the reason and with the words by which the library
 refuses them.
@@ -16,10 +16,29 @@ import numpy as np
 import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parent))  # also where a test loads this file by its path
-from reference_cases import Case, Check, descriptive, mediations, refusals, regressions, weights
+from reference_cases import (
+    Case,
+    Check,
+    descriptive,
+    imputations,
+    mediations,
+    refusals,
+    regressions,
+    scales,
+    structures,
+    weights,
+)
 
-FILES = ("survey.json", "models.json", "design_extras.json")
-CHECKS = descriptive.CHECKS | weights.CHECKS | regressions.CHECKS | mediations.CHECKS
+FILES = ("survey.json", "models.json", "design_extras.json", "sem.json")
+CHECKS = (
+    descriptive.CHECKS
+    | weights.CHECKS
+    | regressions.CHECKS
+    | mediations.CHECKS
+    | structures.CHECKS
+    | scales.CHECKS
+    | imputations.CHECKS
+)
 
 
 class Row(NamedTuple):

@@ -88,7 +88,55 @@ def findings(table: pd.DataFrame) -> Iterator[str]:
         yield "| " + " | ".join("" if pd.isna(cell) else str(cell) for cell in cells) + " |"
 
 
-TABLES = {"speed": speed, "coverage_estimators": coverage, "false_findings": findings}
+def path_coverage(table: pd.DataFrame) -> Iterator[str]:
+    """Range of the coverage of all terms, and how often true models are rejected."""
+    heads = ("what", "villages x people", "samples", "refused", "terms", "coverage", "mean", "plain rejects")
+    yield f"| {' | '.join((*heads, 'scaled', 'adjusted'))} |"
+    yield "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+    for (what, villages, each), part in table.groupby(["what", "villages", "each"], sort=False):
+        tests = part[part["term"].str.contains("chi-square")].set_index("term")["coverage"]
+        terms = part[~part["term"].str.contains("chi-square")]["coverage"]
+        told = [f"{100 * tests[name]:.1f} %" if name in tests else "" for name in REJECTS]
+        shared = f"{part['samples'].iloc[0]} | {part['refused'].iloc[0]} | {len(terms)}"
+        covered = f"{100 * terms.min():.1f} to {100 * terms.max():.1f} | {100 * terms.mean():.1f}"
+        yield f"| {what} | {villages} x {each} | {shared} | {covered} | {' | '.join(told)} |"
+
+
+REJECTS = ("chi-square rejects", "scaled chi-square rejects", "adjusted chi-square rejects")
+
+
+def path_speed(table: pd.DataFrame) -> Iterator[str]:
+    """Ours beside lavaan's."""
+    yield "| work | n | ours | lavaan | ratio | asked | draws without a solution |"
+    yield "| --- | --- | --- | --- | --- | --- | --- |"
+    for row in table.to_dict("records"):
+        peer = f"{row['lavaan']}: {row['peer']:.3g} s"
+        cells = (row["work"], row["n"], f"{row['ours']:.3g} s", peer, f"{row['ratio']:.3f}", f"{row['asked']:.3g}")
+        yield "| " + " | ".join(map(str, (*cells, row["failed"]))) + " |"
+
+
+def gaps(table: pd.DataFrame) -> Iterator[str]:
+    """Range of coverage and largest bias of each way of dealing with gaps."""
+    yield "| way | villages | numbers | samples | coverage | largest bias, in standard deviations of the estimate | width of the intervals, with all answers = 1 |"  # noqa: E501
+    yield "| --- | --- | --- | --- | --- | --- | --- |"
+    whole = table[table["way"] == "all"].set_index("estimator")["width"]
+    for (way, clusters), rows in table.groupby(["way", "clusters"], sort=False):
+        worst = rows.loc[rows["bias_in_spreads"].abs().idxmax()]
+        wider = (rows.set_index("estimator")["width"] / whole).mean()
+        ends = f"{100 * rows['coverage'].min():.1f} to {100 * rows['coverage'].max():.1f}"
+        named = worst["estimator"].replace("|", "\\|")
+        bias = f"{worst['bias_in_spreads']:.2f} ({named})"
+        yield f"| {way} | {clusters} | {len(rows)} | {rows['samples'].max()} | {ends} | {bias} | {wider:.2f} |"
+
+
+TABLES = {
+    "speed": speed,
+    "coverage_estimators": coverage,
+    "false_findings": findings,
+    "paths_coverage": path_coverage,
+    "paths_speed": path_speed,
+    "missing_coverage": gaps,
+}
 
 if __name__ == "__main__":
     main()

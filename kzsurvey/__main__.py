@@ -7,9 +7,16 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kzsurvey import __version__
 from kzsurvey.errors import SurveyError
+
+if TYPE_CHECKING:
+    from kzsurvey.exchange import Exchanged
+
+UNITS = ("code points", "utf-16", "utf-8")
+MOST_REASONS = 5
 
 
 def new(options: argparse.Namespace) -> None:
@@ -82,6 +89,27 @@ def run(options: argparse.Namespace) -> None:
     report(options)
 
 
+def export(options: argparse.Namespace) -> None:
+    """Write the codebook, or answers and codings, as a REFI-QDA file for NVivo, MAXQDA, ATLAS.ti, QualCoder."""
+    from kzsurvey.coding.exchange import Positions
+    from kzsurvey.exchange import export_project
+
+    positions = Positions(options.positions or "code points")
+    _say_exchanged(export_project(options.survey, options.to, variables=options.variables, positions=positions))
+
+
+def bring_in(options: argparse.Namespace) -> None:
+    """Read a REFI-QDA file of another program: codings into the survey it came from, or a new survey."""
+    from kzsurvey.coding.exchange import Positions
+    from kzsurvey.exchange import how_read, import_project
+
+    positions = Positions(options.positions) if options.positions else None
+    made = import_project(options.file, options.folder, coder=options.coder, positions=positions)
+    if how := how_read(made.project):
+        print(how)
+    _say_exchanged(made)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 0 when it ended well, 2 when something of the user's is at fault."""
     _write_utf8()
@@ -123,6 +151,19 @@ def _parser() -> argparse.ArgumentParser:
         add = _command(commands, name, function, survey=True)
         add.add_argument("--language", type=_names, metavar="zh,en", help="languages of the reports (all)")
         add.add_argument("--to", type=_names, default=("html",), metavar="html", help="kinds of file (html)")
+    add = _command(commands, "export", export, survey=True)
+    add.add_argument(
+        "--to", type=Path, required=True, metavar="FILE", help="name.qdpx, or name.qdc for the codes alone"
+    )
+    add.add_argument("--variables", type=_names, default=(), metavar="a,b", help="closed questions to show (none)")
+    add.add_argument(
+        "--positions", choices=UNITS, metavar="UNIT", help=f"{', '.join(UNITS)} (code points; NVivo: utf-16)"
+    )
+    add = _command(commands, "import", bring_in)
+    add.add_argument("file", type=Path, metavar="FILE", help="name.qdpx or name.qdc")
+    add.add_argument("folder", type=Path, metavar="FOLDER", help="the survey it came from, or the folder to make")
+    add.add_argument("--coder", default="", metavar="NAME", help="whose codings they are to be (those of its users)")
+    add.add_argument("--positions", choices=UNITS, metavar="UNIT", help=f"{', '.join(UNITS)} (what fits the passages)")
     return parser
 
 
@@ -151,6 +192,18 @@ def _whole_number(text: str, *, lowest: int) -> int:
     if not text.isdecimal() or int(text) < lowest:
         raise argparse.ArgumentTypeError(f"found {text}; allowed: a whole number, {lowest} or more")
     return int(text)
+
+
+def _say_exchanged(made: "Exchanged") -> None:
+    """What there is, what went over, what did not, where it is."""
+    print(made.project)
+    if len(made.codings):
+        print(f"recorded: {made.codings.groupby(['coder', 'action']).size().to_dict()}")
+    for reason in made.not_taken["reason"].head(MOST_REASONS):
+        print(f"not taken: {reason}")
+    if len(made.not_taken) > MOST_REASONS:
+        print(f"not taken: {len(made.not_taken)} in all")
+    _print_all(made.written)
 
 
 def _say(line: str) -> None:

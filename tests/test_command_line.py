@@ -10,7 +10,7 @@ import pytest
 from kzsurvey.__main__ import main
 
 MARKET = Path(__file__).parent / "surveys" / "data" / "raw" / "market"
-COMMANDS = ("new", "check", "simulate", "build", "report", "run")
+COMMANDS = ("new", "check", "simulate", "build", "report", "run", "export", "import")
 
 
 @pytest.fixture

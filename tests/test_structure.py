@@ -1,6 +1,7 @@
 """The house keeps its order: imports go one way, notebooks hold no code of their own and no outputs."""
 
 import ast
+import importlib
 import json
 import subprocess
 import sys
@@ -21,13 +22,17 @@ MAY_IMPORT = {
     "reporting": {"errors", "files", "tables", "survey", ""},
     "simulate": {"errors", "files", "tables", "survey"},
     "build": {"errors", "files", "tables", "survey", "cleaning", "coding", "modelling", "reporting", ""},
-    "__main__": {"errors", "files", "survey", "coding", "build", "simulate", ""},
+    "exchange": {"errors", "files", "survey", "cleaning", "coding"},
+    "__main__": {"errors", "files", "survey", "coding", "build", "exchange", "simulate", ""},
     "__init__": set(),
 }
 # Inside a stage too: a folder imports those before it, never those after it.
 FOLDERS = {
-    "modelling": ("sampling", "regression", "describing", "scales", "effects", "coded", "declared"),
-    "coding": ("rules", "intercoder", "versions", "codings", "desk"),
+    "modelling": (
+        *("sampling", "regression", "describing", "scales", "effects"),
+        *("coded", "missing", "paths", "robustness", "planning", "declared"),
+    ),
+    "coding": ("rules", "intercoder", "versions", "codings", "exchange", "suggestions", "exploring", "desk"),
 }
 
 
@@ -117,6 +122,12 @@ def test_at_most_two_dozen_names_are_offered_at_the_top_and_each_is_there():
     names = [name for name in kzsurvey.__all__ if not name.startswith("__")]
     assert len(names) <= 24
     assert all(getattr(kzsurvey, name) is not None for name in names)
+
+
+@pytest.mark.parametrize("stage_name", ["modelling"])
+def test_every_name_a_stage_offers_is_there(stage_name):
+    stage_module = importlib.import_module(f"kzsurvey.{stage_name}")
+    assert all(getattr(stage_module, name) is not None for name in stage_module.__all__)
 
 
 def test_importing_the_package_loads_no_table_library():

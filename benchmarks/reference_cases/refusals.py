@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 
-import pandas as pd
-
 from kzsurvey import modelling as m
 from kzsurvey.errors import SurveyError
 from kzsurvey.survey.record import Model
@@ -16,9 +14,12 @@ def declared(kind: str, formula: str) -> Callable[[Case], object]:
     return lambda case: m.fit(case.table, Model(name=case.name, kind=kind, formula=formula))
 
 
-def ordinal_mixed(case: Case) -> object:
-    table = case.table.assign(rating=pd.Categorical(case.table["rating"].astype(str), ordered=True))
-    return m.fit_mixed(table, "rating ~ temp + contact", groups="judge", name=case.name)
+def errors_of_the_model(estimator: str) -> Callable[[Case], object]:
+    """Ask for errors that hold only where the estimator is efficient."""
+    ordered = estimator == "DWLS"
+    return lambda case: m.fit_paths(
+        case.table, "visual =~ x1 + x2 + x3", estimator=estimator, ordered=ordered, errors="model", name=case.name
+    )
 
 
 def part(reason: str) -> tuple[str, None]:
@@ -26,29 +27,21 @@ def part(reason: str) -> tuple[str, None]:
 
 
 LEFT: dict[str, tuple[str, Callable[[Case], object] | None]] = {
-    "wine.clmm": ("ordinal models with random effects: not offered", ordinal_mixed),
-    "cbpp.glmer": (
-        "logistic models with random effects: not offered",
-        declared("mixed_logistic", "incidence ~ period + (1|herd)"),
+    "TL.twolevel": (
+        "models of two levels: not offered; clusters enter the errors (TL.cluster)",
+        declared("paths", "level: 1\nfw =~ y1 + y2 + y3\nlevel: 2\nfb =~ y1 + y2 + y3"),
     ),
-    "bfi.alpha_[ACENO]": part(
-        "alpha over pairwise complete answers: not offered, ours is over complete rows (alpha_listwise)"
+    "HS.cfa_dwls": (
+        "in part: errors without the sandwich are wrong for this estimator; estimates and fit are compared",
+        errors_of_the_model("DWLS"),
     ),
-    "bfi.poly_alpha": part("polychoric correlations come with the scales, a later part of the modelling"),
-    "bfi.omega1": part("factor analysis comes with the scales, a later part of the modelling"),
-    "bfi.kmo": part("factor analysis comes with the scales, a later part of the modelling"),
-    "mice.pool": part("multiple imputation is a later part of the modelling; rows with gaps are left out and counted"),
-    "design_sem": (
-        "structural equations are a later part of the modelling",
-        declared("sem", "visual =~ x1 + x2 + x3"),
+    "HS.cfa_uls": (
+        "in part: errors without the sandwich are wrong for this estimator; estimates and fit are compared",
+        errors_of_the_model("ULS"),
     ),
-    "capability": (
-        "structural equations are a later part of the modelling; R's lavaan refuses this one too",
-        declared("sem", "visual =~ x1 + x2 + x3"),
-    ),
-    "p.adjust": part(
-        "in part: Holm, Benjamini-Hochberg; others (Hochberg, Hommel, Bonferroni, Benjamini-Yekutieli) not offered"
-    ),
+    "HS.reliability": part("in part: omega2 is omega here, omega3 (over the observed variance) is not offered"),
+    "capability": part("no number to compare: R's lavaan refuses clusters with ordinal items, which fit_paths fits"),
+    "p.adjust": part("in part: Holm, Benjamini-Hochberg; the others are in statsmodels.stats.multitest"),
     "design_mediation.boot": part("in part: R's replicate weights are not among the files, so only the estimates"),
 }
 

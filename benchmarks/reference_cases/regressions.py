@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from scipy.special import xlogy
 
 from kzsurvey import modelling as m
 from kzsurvey.modelling.effects import sensitivity
@@ -17,6 +18,9 @@ STOPPED_EARLY = {
     "clus2.glm_logit": 1e-6,
 }
 CLM, POLR = 1e-7, 1e-3  # clm's own, and of optim (reltol 1e-8), which stops some 5e-4 short of the optimum
+# Random effects: R's optimisers stop 1e-5 from the optimum. Run to the end (bobyqa, rhoend 1e-10), glmer gives what
+# we give to 1e-9; clmm with gradTol 1e-9 our likelihood to 2e-12. clmm's errors are of a Hessian by differences.
+MIXED, MIXED_ERRORS = 2e-5, 1e-4
 
 
 def with_flags(table: pd.DataFrame) -> pd.DataFrame:
@@ -138,6 +142,33 @@ def housing_case(case: Case) -> Checked:
     yield "deviance", fit.summary["deviance"] * scale, case.result["deviance"], 1e-8
 
 
+def judges_case(case: Case) -> Checked:
+    """Random intercepts of judges, by Laplace's approximation or quadrature at ten points."""
+    table = case.table.assign(rating=pd.Categorical(case.table["rating"], ordered=True))
+    nodes = 10 if "nAGQ=10" in case.call else 1
+    fit = m.fit_mixed(table, "rating ~ temp + contact", groups="judge", family="ordinal", nodes=nodes)
+    yield from random_effects(fit, case.result)
+    yield "sd of judges", fit.summary["group_sd"], case.result["sd"], MIXED
+    yield "logLik", fit.summary["log_likelihood"], case.result["logLik"], 1e-7
+
+
+def herds_case(case: Case) -> Checked:
+    """Random intercepts of herds; each herd and period stands for as many cattle as it says."""
+    sick, well = case.table["incidence"], case.table["size"] - case.table["incidence"]
+    cattle = pd.concat([case.table.assign(ill=1).loc[sick.index.repeat(sick)],
+                        case.table.assign(ill=0).loc[well.index.repeat(well)]], ignore_index=True)  # fmt: skip
+    fit = m.fit_mixed(cattle, "ill ~ C(period)", groups="herd", family="logistic", nodes=9)
+    yield from random_effects(fit, case.result)
+    yield "sd of herds", fit.summary["group_sd"], case.result["varcomp"]["sdcor"], MIXED
+    saturated = xlogy(sick, sick / case.table["size"]).sum() + xlogy(well, well / case.table["size"]).sum()
+    yield "logLik", fit.summary["log_likelihood"] - saturated, case.result["logLik"], 1e-7
+
+
+def random_effects(fit: m.Fit, result: dict) -> Checked:
+    yield "estimate", fit.terms["estimate"], result["est"], MIXED
+    yield "std_error", fit.terms["std_error"], result["se"], MIXED_ERRORS
+
+
 def few_clusters_case(case: Case) -> Checked:
     by, _, kind = case.name.partition(".")[2].partition("_")
     correction = {"HC0": "CR1", "HC1": "CR1S", "HC2": "CR2", "HC3": "CR3"}.get(kind, kind)
@@ -189,6 +220,8 @@ CHECKS: dict[str, Check] = {
     "nhanes2.glm": nhanes2_case,
     "wb.glm": world_bank_case,
     "wine.clm_cloglog": wine_case,
+    "wine.clmm": judges_case,
+    "cbpp.glmer": herds_case,
     "housing.polr": housing_case,
     "design_olr.tight_point": tight_ordinal_case,
     "petersen": few_clusters_case,

@@ -15,6 +15,8 @@ _HOME = {
     "figure": "outputs",
     "classes": "histograms",
     "triangle_cells": "triangles",
+    "chain_rows": "imputations",
+    "distribution_rows": "imputations",
     "say": "prose",
     "table_output": "outputs",
     "figure_output": "outputs",

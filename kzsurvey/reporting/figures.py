@@ -8,6 +8,7 @@ import unicodedata
 import warnings
 from collections.abc import Callable, Sequence
 from io import BytesIO
+from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
 import matplotlib
@@ -16,7 +17,9 @@ import pandas as pd
 from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import FancyBboxPatch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
@@ -27,13 +30,16 @@ from kzsurvey.reporting.formats import shown, shown_tick
 if TYPE_CHECKING:
     from kzsurvey.reporting.context import Report
 
-WIDTH, ROW, MARGIN, PANEL, UPRIGHT = 5.6, 0.31, 1.0, 0.68, 3.0  # inches; MARGIN is what stands around the rows
+WIDTH, ROW, MARGIN, PANEL = 5.6, 0.31, 1.0, 0.68  # inches; MARGIN is what stands around the rows
+UPRIGHT, SQUARE = 3.0, 4.9  # inches high
 LABEL = 26  # width of a label in Latin letters; a Chinese character takes two
 DOTS = 180  # per inch
 INK, SOFT, LINE = "#1d2b36", "#5b6b78", "#c9d1d8"
 SHADES = ("#1f3a4d", "#6f93ab", "#b9cedb", "#e6edf1", "#f6f2e7")
 DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 1.5, 1, 1.5)))
 BOX, LEVEL, BOX_LABEL = (1.55, 0.62), 1.05, 20  # inches of a box and between boxes; Latin letters in a box
+QUOTES = str.maketrans("“”‘’", "\"\"''")
+STEP = 0.34  # inches between codes of a network
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 STYLE = {
     "font.size": 9,
@@ -50,6 +56,8 @@ STYLE = {
     "figure.constrained_layout.use": True,
     "svg.hashsalt": "kzsurvey",
 }
+_CURVE = ("estimate", "conf_low", "conf_high")  # columns of a specification curve that are not choices
+_BINS = 120  # along a specification curve: more cannot be told apart
 _PAPER = {"bbox": {"facecolor": "white", "edgecolor": "none", "pad": 1.2, "alpha": 0.9}}
 
 
@@ -73,8 +81,14 @@ def draw(
         Column ``label``; ``dots`` and ``coefficients``: ``estimate``, ``conf_low``, ``conf_high``, optional ``group``;
         ``bars``: ``estimate``; ``parts``: one column of shares per part, in order. ``paths``, a row per arrow:
         ``path``, ``source``, ``target``, ``estimate``, ``conf_low``, ``conf_high``; where a box stands follows from the
-        arrows in and out of it. ``curve``: ``value`` (along the horizontal axis), ``estimate``, ``conf_low``,
-        ``conf_high``, optional ``group``.
+        arrows in and out of it. ``structure``: the same of a path model, with ``form`` (``measures``, ``explains``,
+        ``covaries``), from :func:`kzsurvey.modelling.path_arrows`. ``curve``: ``value`` (along the horizontal axis),
+        ``estimate``, ``conf_low``, ``conf_high``, optional ``group``. ``specifications``, a row per specification in
+        their order: ``estimate``, ``conf_low``, ``conf_high``, and a column of flags per choice, named as readers know
+        it. ``chains`` and ``distributions``: as the functions of :mod:`kzsurvey.reporting.imputations` make them.
+        ``network``, a row per pair: ``first``, ``second``, ``estimate``, optional ``conf_low``, ``conf_high``,
+        ``count_first``, ``count_second``. ``map``: ``label``, ``group`` (two kinds of points), ``x``, ``y``, optional
+        ``width``, ``height``, ``angle`` of an ellipse.
     report : Report
     kind : str
         A key of ``FIGURES``.
@@ -83,9 +97,10 @@ def draw(
     format : str
         How numbers on the axis are written.
     **options
-        ``axis``: text of the value axis. Of ``curve`` also ``upright``: text of the vertical axis, above it;
-        ``middle``: from where to where a bar on the horizontal axis says that the middle half of the sample is;
-        ``marks``: values at which the interval ends at 0.
+        ``axis``: text of the value axis; of ``network`` what the width of lines means. Of ``curve``,
+        ``specifications`` and ``map`` also ``upright``: text of the vertical axis, above it; of ``curve`` ``middle``:
+        from where to where a bar on the horizontal axis says that the middle half of the sample is; ``marks``: values
+        at which the interval ends at 0.
 
     Returns
     -------
@@ -97,6 +112,9 @@ def draw(
     ReportError
         No font has a character of a label.
     """
+    if not report.language.startswith("zh"):
+        data = data.map(_narrow).rename(columns=_narrow)
+        options = {name: _narrow(value) for name, value in options.items()}
     with matplotlib.rc_context({**STYLE, "font.family": _families()}), warnings.catch_warnings():
         warnings.filterwarnings("error", message="Glyph .* missing from")
         figure = Figure(figsize=(WIDTH, FIGURES[kind].height(data)), dpi=DOTS)
@@ -209,12 +227,19 @@ def paths(figure: Figure, data: pd.DataFrame, report: "Report", *, format: str, 
     places = _boxes(data)
     for name, (x, y) in places.items():
         text = {"ha": "center", "va": "center", "size": 9, "zorder": 4}
-        axes.text(x, y, _wrapped(name, BOX_LABEL), **text)
+        axes.text(x, y, wrapped(name, BOX_LABEL), **text)
         axes.add_patch(_box(x, y))
     for row in data.itertuples(index=False):
         _arrow(axes, places[row.source], places[row.target], clear=_excludes_zero(row))
         x, y, side = _beside(places[row.source], places[row.target])
         axes.text(x, y, _on_arrow(row, format), ha=side, va="center", size=8.5, zorder=5, **_PAPER)
+
+
+def structure(figure: Figure, data: pd.DataFrame, report: "Report", *, format: str, axis: str = "") -> None:
+    """A diagram of a path model: what measures, what explains, what covaries."""
+    from kzsurvey.reporting.path_diagrams import draw_structure  # which draws with the colours of this module
+
+    draw_structure(figure, data, report, format=format)
 
 
 def curve(
@@ -253,9 +278,142 @@ def curve(
         axes.plot(middle, (0.012, 0.012), color=INK, linewidth=4, solid_capstyle="butt", transform=across, zorder=5)
 
 
+def chains(figure: Figure, data: pd.DataFrame, report: "Report", *, format: str, axis: str = "") -> None:
+    """Mean and spread of imputed answers from cycle to cycle: a thin line per set, a thick one for all of them."""
+    labels = list(dict.fromkeys(data["label"]))
+    statistics = list(dict.fromkeys(data["statistic"]))
+    grid = figure.subplots(len(labels), len(statistics), squeeze=False, sharex=True)
+    for (row, label), (column, statistic) in product(enumerate(labels), enumerate(statistics)):
+        axes = grid[row, column]
+        part = data[(data["label"] == label) & (data["statistic"] == statistic)]
+        lines = part.pivot_table("estimate", "cycle", "set")
+        axes.plot(lines.index, lines.to_numpy(), color=SHADES[1], linewidth=0.7, alpha=0.75)
+        axes.plot(lines.index, lines.mean(axis=1), color=INK, linewidth=1.8)
+        title = _panel_title(label, report.word(f"chain_{statistic}"), column)
+        axes.set_title(title, loc="left", fontsize=8.5, linespacing=1.3)
+        _panel(axes, format)
+    for axes in grid[-1]:
+        axes.set_xlabel(axis or report.word("cycle"))
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+
+
+def distributions(figure: Figure, data: pd.DataFrame, report: "Report", *, format: str, axis: str = "") -> None:
+    """Observed and imputed answers: densities of numbers, shares of categories; a band from set to set."""
+    labels, groups = list(dict.fromkeys(data["label"])), list(dict.fromkeys(data["group"]))
+    rows = -(-len(labels) // 2)
+    grid = figure.subplots(rows, min(len(labels), 2), squeeze=False).ravel()
+    for axes, label in zip(grid, labels, strict=False):
+        part = data[data["label"] == label]
+        drawn = _shares if part["text"].ne("").any() else _densities
+        for number, group in enumerate(groups):
+            drawn(axes, part[part["group"] == group], number)
+        axes.set_title(wrapped(label, 38), loc="left", fontsize=8.5, linespacing=1.3)
+        _panel(axes, "percent0" if drawn is _shares else format)
+        axes.set_ylim(0, 1.1 * part[["estimate", "high"]].to_numpy(dtype=float).max())
+    for axes in grid[len(labels) :]:
+        axes.set_axis_off()
+    looks = [(DASHES[number], MARKERS[number], "white" if number else INK) for number in range(len(groups))]
+    handles = [Line2D([], [], color=INK, ls=ls, marker=marker, mfc=mfc, ms=5) for ls, marker, mfc in looks]
+    look = {"ncols": _columns(groups), "frameon": False, "fontsize": 8.5, "handlelength": 3.4}
+    figure.legend(handles, groups, loc="outside upper left", **look)
+
+
+def _panel_title(label: str, statistic: str, column: int) -> str:
+    """Of the first panel of a row, what the row is about; of all, what is drawn."""
+    return f"{wrapped(label, 34)}\n{statistic}" if column == 0 else f"\n{statistic}"
+
+
+def _panel(axes: Axes, format: str) -> None:
+    """Scales of one small panel."""
+    axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: shown_tick(value, format, axes.get_yticks())))
+    axes.tick_params(labelsize=7.5)
+    axes.grid(axis="y", color=LINE, linewidth=0.6)
+    axes.margins(x=0.03, y=0.1)
+
+
+def _densities(axes: Axes, part: pd.DataFrame, number: int) -> None:
+    """One group of answers in numbers."""
+    x, middle, low, high = (part[column].to_numpy(dtype=float) for column in ("value", "estimate", "low", "high"))
+    if number:
+        axes.fill_between(x, low, high, color=SHADES[2], alpha=0.8, linewidth=0)
+    axes.plot(x, middle, color=INK, linewidth=1.4, linestyle=DASHES[number % len(DASHES)])
+    axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: shown_tick(value, "number", axes.get_xticks())))
+
+
+def _shares(axes: Axes, part: pd.DataFrame, number: int) -> None:
+    """One group of answers in categories."""
+    x = part["value"].to_numpy(dtype=float) + 0.18 * number - 0.09
+    axes.vlines(x, part["low"], part["high"], color=SHADES[1], linewidth=2.2)
+    axes.plot(
+        x, part["estimate"], MARKERS[number], color=INK, markerfacecolor="white" if number else INK, markersize=5,
+        linestyle="none",
+    )  # fmt: skip
+    axes.set_xticks(part["value"], [wrapped(text, 10) for text in part["text"]])
+    axes.set_xlim(0.4, len(part) + 0.6)
+
+
+def specifications(
+    figure: Figure, data: pd.DataFrame, report: "Report", *, format: str, axis: str = "", upright: str = ""
+) -> None:
+    """Estimates of many specifications in their order with their intervals; below, which choices each of them made.
+
+    A row of shades per choice: the darker, the more of the specifications that stand there made it.
+    """
+    choices = [name for name in data.columns if name not in _CURVE]
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(UPRIGHT, ROW * max(len(choices), 1)))
+    place = np.arange(1, len(data) + 1)
+    low, high, line = (data[name].to_numpy(dtype=float) for name in ("conf_low", "conf_high", "estimate"))
+    above.vlines(place, low, high, color=SHADES[2], linewidth=min(max(0.4, 250 / max(len(data), 1)), 2.5))
+    clear = (low > 0) | (high < 0)
+    for which, shade in ((clear, INK), (~clear, SHADES[1])):
+        above.plot(place[which], line[which], ".", color=shade, markersize=3 if len(data) > 100 else 6)
+    above.axhline(0, color=SOFT, linewidth=0.9, linestyle=(0, (4, 3)))
+    above.set_title(wrapped(upright, 2 * LABEL), loc="left", fontsize=9)
+    above.yaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
+    above.yaxis.set_major_formatter(FuncFormatter(lambda value, _: shown_tick(value, format, above.get_yticks())))
+    above.grid(axis="y", color=LINE, linewidth=0.6)
+    edges = np.linspace(0.5, len(data) + 0.5, min(len(data), _BINS) + 1)
+    share = np.stack([_shares_of(data[name].to_numpy(dtype=float), place, edges) for name in choices])
+    below.pcolormesh(edges, np.arange(len(choices) + 1) - 0.5, share, cmap=_greys(), vmin=0, vmax=1, linewidth=0)
+    _rows(below, choices)
+    below.set_xlim(0.5, len(data) + 0.5)
+    below.set_xlabel(wrapped(axis, 3 * LABEL))
+    below.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
+
+
+def _shares_of(flags: np.ndarray, place: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Share of the specifications between two edges that made a choice."""
+    total, _ = np.histogram(place, bins=edges)
+    made, _ = np.histogram(place, bins=edges, weights=flags)
+    return made / np.maximum(total, 1)
+
+
+def _greys() -> LinearSegmentedColormap:
+    """From the paper to the ink."""
+    return LinearSegmentedColormap.from_list("kz", ["white", SHADES[0]])
+
+
+def network(figure: Figure, data: pd.DataFrame, report: "Report", *, format: str, axis: str = "") -> None:
+    """Codes and the lines between those that are named together."""
+    from kzsurvey.reporting.maps import draw_network
+
+    draw_network(figure, data, report, format=format, axis=axis)
+
+
+def positions(
+    figure: Figure, data: pd.DataFrame, report: "Report", *, format: str, axis: str = "", upright: str = ""
+) -> None:
+    """Codes and groups on two dimensions, with their regions."""
+    from kzsurvey.reporting.maps import draw_map
+
+    draw_map(figure, data, report, format=format, axis=axis, upright=upright)
+
+
 def _by_rows(data: pd.DataFrame) -> float:
     """Height of a figure with a row per label, higher where labels need several lines or rows hold several groups."""
-    lines = max((_wrapped(str(label)).count("\n") + 1 for label in data["label"]), default=1)
+    lines = max((wrapped(str(label)).count("\n") + 1 for label in data["label"]), default=1)
     groups = data["group"].nunique() if "group" in data else 1
     legend = 0.0 if groups == 1 else 0.19 * -(-groups // _columns(list(data["group"].unique())))
     return MARGIN + legend + ROW * max(data["label"].nunique(), 2) * max(1.0, 0.6 * lines, 0.5 * groups)
@@ -271,8 +429,41 @@ def _by_mediators(data: pd.DataFrame) -> float:
     return 0.7 + BOX[1] + LEVEL * max(len(_between(data)), 1)
 
 
+def _by_choices(data: pd.DataFrame) -> float:
+    """Height of a specification curve with a row per choice below it."""
+    return UPRIGHT + 0.6 + 0.8 * ROW * sum(name not in _CURVE for name in data.columns)
+
+
+def _by_structure(data: pd.DataFrame) -> float:
+    """Height of the diagram of a path model."""
+    from kzsurvey.reporting.path_diagrams import structure_height
+
+    return structure_height(data)
+
+
+def _by_codes(data: pd.DataFrame) -> float:
+    """Height of a network."""
+    from kzsurvey.reporting.maps import network_height
+
+    return network_height(data)
+
+
+def _square(data: pd.DataFrame) -> float:
+    return SQUARE
+
+
 def _fixed(data: pd.DataFrame) -> float:
     return UPRIGHT
+
+
+def _by_items(data: pd.DataFrame) -> float:
+    """Height of a figure with a row of panels per item."""
+    return 0.7 + 1.35 * max(data["label"].nunique(), 1)
+
+
+def _by_pairs_of_items(data: pd.DataFrame) -> float:
+    """Height of a figure with two items in a row."""
+    return 0.8 + 1.6 * max(-(-data["label"].nunique() // 2), 1)
 
 
 FIGURES = {
@@ -282,7 +473,13 @@ FIGURES = {
     "parts": Kind(parts, "percent0", _by_rows),
     "histogram": Kind(histogram, "integer", _fixed, marks=True),
     "paths": Kind(paths, "number", _by_mediators),
+    "structure": Kind(structure, "number", _by_structure),
     "curve": Kind(curve, "number", _fixed),
+    "chains": Kind(chains, "number", _by_items),
+    "distributions": Kind(distributions, "number", _by_pairs_of_items),
+    "specifications": Kind(specifications, "number", _by_choices),
+    "network": Kind(network, "number", _by_codes),
+    "map": Kind(positions, "number", _square),
 }
 
 
@@ -299,7 +496,7 @@ def _points(axes: Axes, part: pd.DataFrame, place: np.ndarray, number: int, grou
 
 
 def _rows(axes: Axes, labels: Sequence[str]) -> None:
-    axes.set_yticks(range(len(labels)), [_wrapped(label) for label in labels])
+    axes.set_yticks(range(len(labels)), [wrapped(label) for label in labels])
     axes.set_ylim(len(labels) - 0.4, -0.6)
 
 
@@ -374,8 +571,8 @@ def _both_scales(axes: Axes, format: str, axis: str, upright: str) -> None:
     """Numbers and names on both axes of a curve."""
     for along in (axes.xaxis, axes.yaxis):
         along.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
-    axes.set_xlabel(_wrapped(axis, 3 * LABEL))
-    axes.set_title(_wrapped(upright, 3 * LABEL), loc="left", fontsize=9)  # upright letters are hard to read
+    axes.set_xlabel(wrapped(axis, 3 * LABEL))
+    axes.set_title(wrapped(upright, 3 * LABEL), loc="left", fontsize=9)  # upright letters are hard to read
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: shown_tick(value, "number", axes.get_xticks())))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: shown_tick(value, format, axes.get_yticks())))
     axes.grid(color=LINE, linewidth=0.6)
@@ -408,6 +605,11 @@ def _sign(figure: Figure, report: "Report", n: int | None) -> None:
         figure.supxlabel("  ·  ".join(said), x=0.99, ha="right", fontsize=8, color=SOFT)
 
 
+def _narrow(value: object) -> object:
+    """Straight quotation marks: the curly ones of a Chinese font are as wide as a Chinese character."""
+    return value.translate(QUOTES) if isinstance(value, str) else value
+
+
 def _png(figure: Figure) -> bytes:
     buffer = BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
@@ -422,7 +624,7 @@ def _families() -> list[str]:
     return [font_manager.FontProperties(fname=path).get_name(), "DejaVu Sans"]
 
 
-def _wrapped(label: str, width: int = LABEL) -> str:
+def wrapped(label: str, width: int = LABEL) -> str:
     """A label in lines of at most so many Latin widths."""
     if not any(_width(character) == 2 for character in label):
         return "\n".join(textwrap.wrap(label, width)) or label

@@ -24,7 +24,8 @@ def shown(value: Any, format: str, *, beside: Sequence[float] = ()) -> str:
     Notes
     -----
     ``number``: two decimals below a hundred, one below a thousand, none above; more where the estimate would
-    have fewer than two significant digits, or half the interval or one of its ends would round to nought.
+    have fewer than two significant digits, but no more than half its interval has in two; more too where half the
+    interval or one of its ends would round to nought.
 
     Examples
     --------
@@ -44,13 +45,14 @@ def decimals(row: Sequence[float]) -> int:
 
     Examples
     --------
-    >>> decimals([0.21]), decimals([0.0004, -0.2, 0.2]), decimals([512.3, 498.1, 526.5])
-    (2, 5, 1)
+    >>> decimals([0.21]), decimals([0.0042, 0.001, 0.0074]), decimals([0.0004, -0.2, 0.2]), decimals([512.3, 498, 526])
+    (2, 4, 2, 1)
     """
     estimate, *ends = (float(value) for value in row if not pd.isna(value))
     size = max(abs(value) for value in (estimate, *ends))
     half = (max(ends) - min(ends)) / 2 if ends else 0.0
-    needed = [_places(estimate, 2), _places(half, 1), *(_places(end, 1) for end in ends)]
+    known = min(_places(estimate, 2), _places(half, 2)) if half else _places(estimate, 2)
+    needed = [known, _places(half, 1), *(_places(end, 1) for end in ends)]
     return min(max(2 if size < 100 else 1 if size < 1000 else 0, *needed), DECIMALS)
 
 
@@ -137,6 +139,7 @@ FORMATS: dict[str, Callable[[Any], str]] = {
     "integer": _number(0),
     "number": lambda value: _number(decimals((value,)))(value),
     "number1": _number(1),
+    "number2": _number(2),
     "number3": _number(3),
     "percent": _percent(1),
     "percent0": _percent(0),

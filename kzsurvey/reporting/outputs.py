@@ -162,6 +162,7 @@ def figure_output(
     counts: Sequence[str] | None = None,
     sums: Sequence[str] | None = (),
     format: str = "",
+    sampling: bool = True,
     **options: Any,
 ) -> Output:
     """A figure with the text that stands in for it, and its JSON twin.
@@ -180,6 +181,8 @@ def figure_output(
         As for a table.
     format : str
         How a number is written: a key of ``FORMATS``.
+    sampling : bool
+        Whether intervals are those of the survey's sample; a note says so.
     **options
         Of the kind of figure.
 
@@ -204,7 +207,7 @@ def figure_output(
         notes,
         None,
         hidden=bool(mask.any()),
-        interval="conf_low" in safe,
+        interval=sampling and "conf_low" in safe,
         mark="note_withheld" if kept else "note_not_drawn",
     )
     lines += [report.word("note_few_drawn").format(names=_named(few))] if len(few) else []
@@ -373,4 +376,29 @@ def _alt_range(known: pd.DataFrame, report: "Report", name: str, written: str) -
     )
 
 
-ALTS = {("source", "target", "conf_low"): _alt_paths, ("value", "conf_low"): _alt_curve, ("label",): _alt_range}
+def _alt_chains(known: pd.DataFrame, report: "Report", name: str, written: str) -> str:
+    """How many items, sets and cycles."""
+    counts = {"items": known["label"].nunique(), "sets": known["set"].nunique(), "cycles": known["cycle"].max()}
+    return report.word("alt_chains").format(kind=name, **counts)
+
+
+def _alt_distributions(known: pd.DataFrame, report: "Report", name: str, written: str) -> str:
+    """Which items."""
+    labels = report.word("separator").join(known["label"].drop_duplicates())
+    return report.word("alt_distributions").format(kind=name, labels=labels)
+
+
+def _alt_specifications(known: pd.DataFrame, report: "Report", name: str, written: str) -> str:
+    """How many specifications, and how far apart."""
+    low, high = (shown(value, written) for value in (known["estimate"].min(), known["estimate"].max()))
+    return report.word("alt_specifications").format(kind=name, rows=len(known), low=low, high=high)
+
+
+ALTS = {
+    ("cycle", "set"): _alt_chains,
+    ("low", "high", "text"): _alt_distributions,
+    ("source", "target", "conf_low"): _alt_paths,
+    ("value", "conf_low"): _alt_curve,
+    ("label",): _alt_range,
+    ("estimate", "conf_low"): _alt_specifications,
+}

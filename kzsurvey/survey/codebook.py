@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Collection, Mapping
-from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -10,9 +9,16 @@ from typing import NamedTuple
 import pandas as pd
 
 from kzsurvey.errors import Fault
+from kzsurvey.survey.patterns import (
+    RULE_COLUMNS,
+    CodeRules,
+    line_problems,
+    pattern_problem,
+    read_cell,
+    reference_problems,
+)
 from kzsurvey.survey.sheets import Row, Sheet, column_faults, listed, near, read_csv_sheet, readable, repeated, table
 
-WORD_LIST = re.compile(r"\{([^\W\d]\w*)\}")
 NEEDED = ("scheme", "code")
 WORD_COLUMNS = ("name", "pattern")
 TEXT_COLUMNS = ("use_when", "not_when", "example", "pattern", "exclude")
@@ -43,7 +49,7 @@ def read_codebook(folder: Path, languages: Mapping[str, str], schemes: Collectio
     """
     lexicon, faults = _read_lexicon(folder)
     # a word list that cannot be read is at fault once, not in every pattern that uses it
-    words = {row["name"]: row["pattern"] if _is_pattern(row["pattern"]) else "" for row in lexicon}
+    words = {row["name"]: row["pattern"] if not pattern_problem(row["pattern"]) else "" for row in lexicon}
     codes = optional_sheet(folder / "codes.csv")
     translated = {
         f"{base}_{code}": f"{base}::{word}" for base in ("name", "definition") for code, word in languages.items()
@@ -53,7 +59,7 @@ def read_codebook(folder: Path, languages: Mapping[str, str], schemes: Collectio
         faults += column_faults(codes, needed=NEEDED, known=known, strict=True)
         codes = readable(codes, NEEDED)
     faults += _code_faults(codes, schemes)
-    faults += [fault for row in codes for fault in _pattern_faults(codes, row, words)]
+    faults += _pattern_faults(codes, words)
     plain = ["code", "scheme", "parent", *TEXT_COLUMNS]
     return Codebook(
         table(
@@ -69,46 +75,6 @@ def read_codebook(folder: Path, languages: Mapping[str, str], schemes: Collectio
 def optional_sheet(path: Path) -> Sheet:
     """A CSV file that a survey may do without; then it has no header and no rows."""
     return read_csv_sheet(path) if path.exists() else Sheet(path.name)
-
-
-def expand_pattern(pattern: str, words: Mapping[str, str], *, within: frozenset[str] = frozenset()) -> str:
-    """A pattern with ``{name}`` replaced by the word list of that name, and by the lists that it names in turn.
-
-    Parameters
-    ----------
-    pattern : str
-    words : mapping of name to word list
-        Lines of a list are alternatives.
-    within : frozenset of str
-        The lists this pattern is part of.
-
-    Returns
-    -------
-    str
-        What is left of ``{name}`` in it names no list, or a list inside itself.
-
-    Examples
-    --------
-    >>> expand_pattern("no {stock}", {"stock": "fish|{meat}", "meat": "beef|lamb"})
-    'no (?:fish|(?:beef|lamb))'
-    >>> WORD_LIST.findall(expand_pattern("{fish} and {a}", {"a": "{b}", "b": "{a}"}))
-    ['fish', 'a']
-    """
-
-    def put_in(found: re.Match) -> str:
-        name = found[1]
-        if name not in words or name in within:
-            return found[0]
-        lines = "|".join(line.strip() for line in words[name].splitlines() if line.strip())
-        return f"(?:{expand_pattern(lines, words, within=within | {name})})"
-
-    return WORD_LIST.sub(put_in, pattern)
-
-
-@cache
-def compiled(pattern: str) -> re.Pattern:
-    """A regular expression, compiled once though several stages look at it."""
-    return re.compile(pattern)
 
 
 def _record(
@@ -130,7 +96,8 @@ def _read_lexicon(folder: Path) -> tuple[Sheet, list[Fault]]:
     for row in sheet:
         if not re.fullmatch(r"[^\W\d]\w*", row["name"]):
             faults.append(sheet.fault(row, "name", f"name {row['name']!r}", "letters, digits and _; a letter first"))
-        faults += _regex_faults(sheet, row, "pattern", row["pattern"])
+        if problem := pattern_problem(row["pattern"]):
+            faults.append(sheet.fault(row, "pattern", *problem))
     return sheet, faults
 
 
@@ -179,35 +146,15 @@ def _ancestors(row: Row, rows: Mapping[str, Row]) -> list[str]:
     return above
 
 
-def _pattern_faults(sheet: Sheet, row: Row, words: Mapping[str, str]) -> list[Fault]:
-    """Patterns, one per line of a cell, that name an unknown word list or cannot be read."""
-    faults = []
-    lines = [(column, line) for column in ("pattern", "exclude") for line in row[column].splitlines()]
-    for column, line in lines:
-        expanded = expand_pattern(line, words)
-        for name in dict.fromkeys(WORD_LIST.findall(expanded)):
-            found, hint = f"word list {{{name}}}", near(name, words)
-            allowed = f"a name in lexicon.csv: {listed(words)}" if words else "a name in lexicon.csv, which is empty"
-            if name in words:
-                found, allowed, hint = f"{found} inside itself", "word lists that do not name each other in a ring", ""
-            faults.append(sheet.fault(row, column, found, allowed, hint))
-        faults += _regex_faults(sheet, row, column, expanded)
-    return faults
-
-
-def _regex_faults(sheet: Sheet, row: Row, column: str, pattern: str) -> list[Fault]:
-    """A pattern that cannot be read."""
-    try:
-        compiled(pattern)
-    except re.error as problem:
-        shown = pattern if len(pattern) <= 60 else f"{pattern[:57]}..."
-        return [sheet.fault(row, column, f"pattern {shown!r} ({problem})", "a regular expression")]
-    return []
-
-
-def _is_pattern(text: str) -> bool:
-    try:
-        compiled(text)
-    except re.error:
-        return False
-    return True
+def _pattern_faults(sheet: Sheet, words: Mapping[str, str]) -> list[Fault]:
+    """Lines of ``pattern`` and ``exclude`` that cannot be read, and codes that refer to each other in a ring."""
+    rows = {row["code"]: row for row in sheet}
+    parents = {code: row["parent"] for code, row in rows.items()}
+    rules = {
+        code: CodeRules(*(read_cell(row[column], words=words, codes=rows, column=column) for column in RULE_COLUMNS))
+        for code, row in rows.items()
+    }
+    return [
+        sheet.fault(rows[code], column, *problem)
+        for code, column, problem in (*line_problems(rules), *reference_problems(rules, parents))
+    ]

@@ -63,7 +63,8 @@ class Model:
     kind : str
         A key of ``kzsurvey.modelling.ESTIMATORS``: ``linear``, ``logistic``, ...
     formula : str
-        Wilkinson formula over the columns of ``analysis``: ``"workload ~ vacancy_share + inspections"``.
+        Wilkinson formula over the columns of ``analysis``: ``"workload ~ vacancy_share + inspections"``; of ``paths``,
+        the syntax of the model, as many lines as it has.
     hypothesis : str
         ``"H2"``; empty for a model outside the declared family.
     term : str
@@ -72,6 +73,8 @@ class Model:
         ``positive``, ``negative`` or empty.
     where : str
         XLSForm expression for the domain the model is about; empty means everybody asked.
+    imputed : bool
+        Answers that were asked for and not given are imputed, as ``[imputation]`` says, and the results pooled.
     title, text : mapping of language to words
         Short title, and the hypothesis in a sentence.
     options : mapping
@@ -85,6 +88,7 @@ class Model:
     term: str = ""
     expected: str = ""
     where: str = ""
+    imputed: bool = False
     title: "Mapping[str, str]" = field(default_factory=lambda: _NOTHING)
     text: "Mapping[str, str]" = field(default_factory=lambda: _NOTHING)
     options: "Mapping[str, Any]" = field(default_factory=lambda: _NOTHING)

@@ -8,11 +8,14 @@ import pandas as pd
 
 from kzsurvey.errors import DefinitionError, Fault
 from kzsurvey.survey.expressions import compile_expression
+from kzsurvey.survey.record import MISSING_REASONS
 from kzsurvey.survey.settings import FILE
 from kzsurvey.survey.sheets import listed, near
 
 DESIGN_VARIABLES = ("weight", "stratum", "cluster")
-OWN_TERMS = ("mediation",)  # kinds whose terms are named for what they say (indirect, direct), not by the formula
+WEIGHTS = ("weighted", "unweighted")
+PATHS = "paths"  # the kind whose formula is the syntax of a path model
+OWN_TERMS = ("mediation", PATHS)  # kinds whose terms are named for what they say (indirect, direct), not by the formula
 MOMENTS = {
     "date": ("date", "datetime", "text", "calculate"),
     "start": ("time", "datetime", "text", "calculate"),
@@ -57,6 +60,9 @@ def reference_faults(read: Mapping[str, Any], known: Known) -> list[Fault]:
         *_column_faults(read, known),
         *_title_faults(read),
         *_model_faults(read, known),
+        *_imputation_faults(read, known),
+        *_specification_faults(read, known),
+        *_plan_faults(read),
         *_report_faults(read, known),
     ]
 
@@ -154,7 +160,8 @@ def _column_faults(read: Mapping[str, Any], known: Known) -> Iterator[Fault]:
 
 def _title_faults(read: Mapping[str, Any]) -> Iterator[Fault]:
     """Titles and sentences in a language that is not declared."""
-    entries = [(f"{name}.{entry['name']}.", entry) for name in ("schemes", "models") for entry in read.get(name, ())]
+    lists = ("schemes", "models", "specifications", "plans")
+    entries = [(f"{name}.{entry['name']}.", entry) for name in lists for entry in read.get(name, ())]
     for path, entry in [("", read), *entries]:
         for key in ("title", "text"):
             if isinstance(entry.get(key), dict):
@@ -171,9 +178,64 @@ def _model_faults(read: Mapping[str, Any], known: Known) -> Iterator[Fault]:
             yield Fault(FILE, "a hypothesis without a term", "the term that it is about", column=f"{key}.term")
         if model.get("where"):
             yield from _where_faults(model["where"], variables, f"{key}.where")
+        if model.get("kind") == PATHS:
+            yield from _syntax_faults(model["formula"], variables, f"{key}.formula")
+            continue
         yield from _formula_faults(model, variables, key)
         for formula in _mediators(model):
             yield from _formula_faults({"formula": formula}, variables, f"{key}.mediators")
+
+
+def _imputation_faults(read: Mapping[str, Any], known: Known) -> Iterator[Fault]:
+    """Questions to impute from that no model may see, and reasons that are none to impute for."""
+    imputation = read.get("imputation", {})
+    closed = [name for name in analysis_variables(known) if name not in DESIGN_VARIABLES]
+    allowed = "a closed question, an option or a measure"
+    yield from _unknown("imputation.also", imputation.get("also", ()), closed, allowed)
+    reasons = [reason for reason in MISSING_REASONS if reason != "not_asked"]
+    yield from _unknown("imputation.reasons", imputation.get("reasons", ()), reasons, listed(reasons))
+    if imputation and not any(model.get("imputed") for model in read.get("models", ())):
+        yield Fault(FILE, "an imputation that no model uses", "imputed = true in a model", column="imputation")
+
+
+def _specification_faults(read: Mapping[str, Any], known: Known) -> Iterator[Fault]:
+    """Specifications of a model that is not declared, or with columns, terms, samples or weights that are not there."""
+    variables, models = analysis_variables(known), [model["name"] for model in read.get("models", ())]
+    for entry in read.get("specifications", ()):
+        key = f"specifications.{entry['name']}"
+        yield from _unknown(f"{key}.model", [entry["model"]], models, f"a declared model: {listed(models)}")
+        for name in ("outcomes", "terms"):
+            yield from _unknown(f"{key}.{name}", entry[name], variables, "a closed question, a measure or a code")
+        for name in ("controls", "always"):
+            for term in entry.get(name, ()):
+                formula = {"formula": f"{entry['outcomes'][0]} ~ {term}"}
+                yield from _formula_faults(formula, variables, f"{key}.{name}")
+        for where in filter(None, entry.get("samples", {}).values()):
+            yield from _where_faults(where, variables, f"{key}.samples")
+        yield from _unknown(f"{key}.weights", entry.get("weights", ()), WEIGHTS, listed(WEIGHTS))
+
+
+def _plan_faults(read: Mapping[str, Any]) -> Iterator[Fault]:
+    """Plans for a model that is not declared."""
+    models = [model["name"] for model in read.get("models", ())]
+    for plan in read.get("plans", ()):
+        key = f"plans.{plan['name']}.model"
+        yield from _unknown(key, [plan["model"]], models, f"a declared model: {listed(models)}")
+
+
+def _syntax_faults(syntax: str, variables: Collection[str], key: str) -> Iterator[Fault]:
+    """Variables of a path model that are neither latent nor there; the rest is read when the model is fitted."""
+    plain = re.sub(r"[#!][^\n]*", "", syntax)
+    plain = re.sub(r"([-+*,(~|=])\s*\n|\n\s*(?=[+*])", r"\1 ", plain)
+    pairs = [
+        re.split(r"=~|~~|~", line, maxsplit=1) for line in re.split(r"[;\n]", plain) if not re.search(":=|==", line)
+    ]
+    latent = {name.strip() for left in re.findall(r"([^;\n]+)=~", plain) for name in left.split("+")}
+    sides = [side for pair in pairs if len(pair) == 2 for side in pair]
+    named = [term.rpartition("*")[2].strip() for side in sides for term in re.split(r"\+(?![^(]*\))", side)]
+    wanted = [name for name in named if re.fullmatch(r"[^\W\d][\w.]*", name) and name not in latent]
+    allowed = "a closed question, an option, a measure or a code"
+    yield from _unknown(key, list(dict.fromkeys(wanted)), variables, allowed)
 
 
 def _mediators(model: Mapping[str, Any]) -> list[str]:

@@ -48,6 +48,7 @@ TEXTS = Kind('a list of texts, ["..."]', _is_texts)
 WORDS = Kind('a table of texts, {en = "..."}', _is_words)
 FLAG = Kind("true or false", lambda value: isinstance(value, bool))
 WHOLE = Kind("a whole number, 1 or more", lambda value: _is_number(value) and isinstance(value, int) and value >= 1)
+SEVERAL = Kind("a whole number, 2 or more", lambda value: WHOLE.fits(value) and value >= 2)
 POSITIVE = Kind("a number above 0", lambda value: _is_number(value) and value > 0)
 SEPARATOR = Kind(
     'one sign, such as "," ";" "|" or "\\t"',
@@ -102,6 +103,7 @@ SECTIONS = {
         "margins": TEXTS,
         "bounds": BOUNDS,
     },
+    "imputation": {"sets": SEVERAL, "cycles": WHOLE, "seed": WHOLE, "also": TEXTS, "reasons": TEXTS},
 }
 LISTS = {
     "delivered": {
@@ -115,11 +117,25 @@ LISTS = {
     "models": {
         **dict.fromkeys(("name", "kind", "formula", "hypothesis", "term", "where"), TEXT),
         "expected": one_of("positive", "negative", ""),
+        "imputed": FLAG,
         "title": WORDS,
         "text": WORDS,
     },
+    "specifications": {
+        **dict.fromkeys(("name", "model"), TEXT),
+        **dict.fromkeys(("outcomes", "terms", "controls", "always", "weights"), TEXTS),
+        "samples": WORDS,
+        "title": WORDS,
+    },
+    "plans": {**dict.fromkeys(("name", "kind", "model"), TEXT), "replications": WHOLE, "title": WORDS},
 }
-NEEDED_IN_LIST = {"delivered": ("file",), "schemes": ("name", "questions"), "models": ("name", "kind", "formula")}
+NEEDED_IN_LIST = {
+    "delivered": ("file",),
+    "schemes": ("name", "questions"),
+    "models": ("name", "kind", "formula"),
+    "specifications": ("name", "model", "outcomes", "terms"),
+    "plans": ("name", "kind", "model"),
+}
 DEFAULTS = {
     "interview": {"near_duplicate": 0.95},
     "sample": {"strata": (), "clusters": (), "weight": "", "population": (), "lonely": "adjust"},
@@ -221,8 +237,8 @@ def _list_faults(name: str, entries: object, keys: Mapping[str, Kind]) -> Iterat
     seen = set()
     for number, entry in enumerate(entries, start=1):
         called = next((entry[key] for key in ("name", "file") if entry.get(key) and _is_text(entry[key])), number)
-        # a model may say more than every model does: each kind checks its own options
-        yield from _table_faults(f"{name}.{called}.", entry, keys, closed=name != "models")
+        # a model or a plan may say more than every one does: each kind checks its own options
+        yield from _table_faults(f"{name}.{called}.", entry, keys, closed=name not in ("models", "plans"))
         for key in NEEDED_IN_LIST[name]:
             if not entry.get(key):
                 yield Fault(

@@ -142,18 +142,18 @@ def test_a_pattern_that_can_match_nothing_in_places_gives_no_empty_mention(spans
         (
             "pattern",
             "缺人\n(人手",
-            r"codes.csv, row 2, column pattern: found '\(人手': missing \).*a regular expression",
+            r"codes.csv, row 2, column pattern: found pattern '\(人手' \(missing \).*a regular expression",
         ),
-        ("exclude", "[人", r"codes.csv, row 2, column exclude: found '\[人'"),
+        ("exclude", "[人", r"codes.csv, row 2, column exclude: found pattern '\[人'"),
         (
             "pattern",
             "人?",
-            "row 2, column pattern: found '人.', which matches empty text; allowed: a pattern of at least",
+            "row 2, column pattern: found pattern '人.', which matches empty text; allowed: a pattern of at least",
         ),
         (
             "pattern",
             "{stuff}少",
-            r"column pattern: found word list \{stuff\} in '\{stuff\}少'; allowed: word lists few, ring",
+            r"column pattern: found word list \{stuff\} in '\{stuff\}少'; allowed: a name in lexicon.csv: few, ring",
         ),
         ("exclude", "{ring}少", r"column exclude: found word list \{ring\} inside itself in .*; allowed: .*in a ring"),
     ],
@@ -169,7 +169,8 @@ def test_a_pattern_that_cannot_work_is_named_with_its_place(with_codes, column, 
 
 def test_a_word_list_without_a_lexicon_is_named(with_codes):
     (fault,) = faults_of(with_codes({"C1": {"pattern": "{few}人"}}))
-    assert (fault.file, fault.row, fault.allowed) == ("codes.csv", 2, "none, there is no lexicon.csv")
+    assert (fault.file, fault.row) == ("codes.csv", 2)
+    assert fault.allowed == "a name in lexicon.csv, which is empty"
 
 
 def test_word_lists_that_name_each_other_in_a_ring_are_named(with_codes):

@@ -102,7 +102,7 @@ def test_pairs_are_adjusted_by_holm_and_agree_with_the_test_of_two(table):
 
 
 def test_one_mean_against_the_middle_of_the_scale(table):
-    found = m.t_test("load", frame=table, against=3.0)
+    found = m.t_test("load", table=table, against=3.0)
     row = m.mean("load", table).table.iloc[0]
     assert found.statistic == pytest.approx((row["estimate"] - 3) / row["std_error"])
     assert found.df == row["df"]
@@ -163,7 +163,7 @@ REFUSED = {
         lambda t: m.chi_square("rating", t, by="place", where=t["cluster"] < 4, statistic="adjusted wald"),
         "0 degrees of freedom left",
     ),
-    "constant mean": (lambda t: m.t_test("same", frame=t), "the same value"),
+    "constant mean": (lambda t: m.t_test("same", table=t), "the same value"),
     "few clusters": (
         lambda t: m.one_way("load", t, by="place", where=t["cluster"] < 3),
         "0 degrees of freedom left",

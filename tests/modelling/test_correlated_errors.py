@@ -211,10 +211,20 @@ def test_models_that_do_not_belong_together_are_named(people, design, fits):
         mediation_sensitivity(fits["mediator"], equal, table=people, treatment="vacancies")
     with pytest.raises(DesignError, match="one table"):
         mediation_sensitivity(fits["mediator"], fits["linear"], table=people.head(9), treatment="vacancies")
-    clustered = m.make_design(people, weight="weight", clusters="cluster")
-    corrected = [m.fit_regression(people, one, design=clustered, small_sample="CR2") for one in (MEDIATOR, OUTCOME)]
-    with pytest.raises(DesignError, match="small_sample CR2"):
-        mediation_sensitivity(*corrected, table=people, treatment="vacancies")
+
+
+def test_a_correction_for_few_clusters_reaches_every_rho(people, design):
+    plain, few = (
+        [m.fit_regression(people, one, design=design, small_sample=kind) for one in (MEDIATOR, OUTCOME)]
+        for kind in ("none", "CR2")
+    )
+    at_zero = mediate(people, outcome=OUTCOME, mediators=MEDIATOR, treatment="vacancies", design=design,
+                      small_sample="CR2").terms.set_index("term").loc["indirect"]  # fmt: skip
+    options = {"table": people, "treatment": "vacancies", "rho": [0.0, 0.3]}
+    found, before = mediation_sensitivity(*few, **options).table, mediation_sensitivity(*plain, **options).table
+    np.testing.assert_allclose(found["estimate"], before["estimate"])
+    np.testing.assert_allclose(found.loc[0, ["std_error"]].to_numpy(float), at_zero["std_error"], rtol=1e-7)
+    assert (found["std_error"] != before["std_error"]).all()
 
 
 def test_several_mediators_are_refused(people, design):

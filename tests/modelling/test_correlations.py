@@ -91,7 +91,7 @@ REFUSED = {
 def test_correlations_without_an_answer_are_refused_by_name(table, name):
     options, named = REFUSED[name]
     with pytest.raises(DesignError, match=named):
-        m.correlations(frame=table, **options)
+        m.correlations(table=table, **options)
 
 
 def test_pairs_with_too_few_rows_or_clusters_are_refused(table):

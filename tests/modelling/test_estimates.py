@@ -191,7 +191,7 @@ def test_every_estimate_takes_the_rule_and_an_unknown_one_is_refused(table):
     two = table.assign(named=table["named"].astype("str"))
     asked = {
         "t": lambda df: m.t_test("hours", two, by="named", df=df, **options).df,
-        "one mean": lambda df: m.t_test("hours", frame=table, against=40, df=df, **options).df,
+        "one mean": lambda df: m.t_test("hours", table=table, against=40, df=df, **options).df,
         "r": lambda df: m.correlations(["hours", "named"], table, df=df, **options).table["df"][0],
         "median": lambda df: m.quantile("hours", table, df=df, **options).table["df"][0],
         "score": lambda df: m.quantile("hours", table, df=df, interval="score", **options).table["df"][0],
@@ -232,3 +232,30 @@ def test_differences_without_groups_are_refused():
         m.differences(m.mean(["staff", "burn"], table))
     with pytest.raises(DesignError, match="reference 2"):
         m.differences(m.mean("staff", table, by=pd.Series([1, 1, 2, 2], name="year")), reference=2)
+
+
+def test_a_domain_in_a_single_cluster_has_a_mean_and_no_error(table):
+    found = m.mean("hours", table, where=(table["cluster"] == 3).to_numpy()).table.iloc[0]
+    assert np.isfinite(found["estimate"])
+    assert found[["std_error", "conf_low", "conf_high"]].isna().all()
+
+
+def test_only_comparisons_with_a_group_of_one_cluster_lose_their_error(table):
+    groups = table["cluster"].map(lambda cluster: "one" if cluster == 3 else "even" if cluster % 2 == 0 else "odd")
+    found = m.differences(m.mean("hours", table, by=groups.rename("group"))).table.set_index("variable")
+    assert np.isnan(found.loc["hours one - even", "std_error"])
+    assert np.isfinite(found.loc["hours odd - even", ["std_error", "p_value"]].to_numpy(float)).all()
+
+
+def test_the_total_of_a_single_cluster_has_the_error_of_the_others_having_none(table):
+    inside = (table["cluster"] == 3).to_numpy()
+    zeroed = m.total(np.where(inside, 1.0, 0.0), design=m.make_design(table, weight="weight", clusters="cluster")).table
+    found = m.total(np.ones(120), design=m.make_design(table, weight="weight", clusters="cluster"), where=inside).table
+    assert found["std_error"][0] == pytest.approx(zeroed["std_error"][0])
+
+
+def test_what_is_infinite_counts_as_missing(table):
+    endless = table.assign(hours=table["hours"].where(table.index != 20, np.inf))
+    missing = table.assign(hours=table["hours"].where(table.index != 20))
+    for function in (m.mean, m.variances, lambda *given: m.correlations(["hours", "named"], given[1])):
+        pd.testing.assert_frame_equal(function("hours", endless).table, function("hours", missing).table)

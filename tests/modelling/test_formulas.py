@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from formulaic import Formula
 
 from kzsurvey.errors import DesignError
 from kzsurvey.modelling.regression.formulas import categorical_variables, model_matrix, nearest, prepare, variables_of
@@ -85,3 +86,30 @@ def test_a_name_that_needs_backticks_is_told_so(table, formula):
 def test_messages_speak_of_the_table_at_hand(table):
     with pytest.raises(DesignError, match="unknown variable 'plce'; allowed: columns of the table; perhaps place"):
         prepare("y ~ plce", table)
+
+
+@pytest.mark.parametrize(
+    "formula", ["y ~ x", "y ~ x * z", "y ~ z + x:z + 0", "y ~ 1", "y ~ `hours a week` * x:z - x", "y ~ flag + x"]
+)
+def test_columns_of_numbers_give_what_formulaic_gives(table, formula):
+    table = table.assign(z=[3, 1, 4, 1, 5, 9], **{"hours a week": [2.5, 7, 1, 8, 2, 8]}).dropna()
+    ours = prepare(formula, table)
+    theirs = Formula(formula.partition("~")[2]).get_model_matrix(table.astype(float, errors="ignore"))
+    assert ours.names == tuple(theirs.columns)
+    assert np.array_equal(ours.matrix, theirs.to_numpy())
+    assert np.array_equal(model_matrix(ours.spec, table), ours.matrix)
+
+
+def test_one_formula_takes_numbers_of_one_table_and_categories_of_another(table):
+    assert prepare("y ~ place", table.assign(place=[1, 2, 3, 4, 5, 6])).names == ("Intercept", "place")
+    assert prepare("y ~ place", table).names == ("Intercept", "place[T.b]")
+    assert prepare("y ~ place", table.assign(place=[1, 2, 3, 4, 5, 7])).matrix[-1].tolist() == [1, 7]
+
+
+def test_numbers_that_name_categories_are_named_as_they_are_written():
+    table = pd.DataFrame({"y": [1.0, 2, 4, 3], "year": [2021, 2022, 2023, None], "x": [1.0, 2.5, 1.0, 2.5]})
+    found = prepare("y ~ C(year) + C(x)", table)
+    assert found.names == ("Intercept", "C(year)[T.2022]", "C(year)[T.2023]", "C(x)[T.2.5]")
+    again = model_matrix(found.spec, table.astype({"year": "Int64"}).head(2))
+    assert again.tolist() == found.matrix[:2].tolist()
+    assert prepare("y ~ C(year) + year", table).names[1] == "C(year)[T.2022.0]"

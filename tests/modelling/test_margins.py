@@ -155,9 +155,10 @@ def test_fixed_covariates_of_another_table(people, design):
 
 def test_effects_corrected_for_few_clusters_take_the_corrected_errors(people, design):
     fit = m.fit_regression(people, "y ~ x + z", design=design, small_sample="CR2")
-    found = m.marginal_effects(fit, people, covariates="fixed").table
-    same(found["std_error"], fit.terms["std_error"].iloc[1:], 1e-9)
-    assert found["df"].iloc[0] == fit.terms["df"].min()
+    for covariates in ("fixed", "sampled"):
+        found = m.marginal_effects(fit, people, covariates=covariates).table
+        same(found["std_error"], fit.terms["std_error"].iloc[1:], 1e-9)
+        assert found["df"].iloc[0] == fit.terms["df"].min()
 
 
 @pytest.mark.parametrize(
@@ -181,9 +182,6 @@ def test_other_refusals(people, design, interaction):
         m.marginal_effects(interaction, people.head(3))
     with pytest.raises(DesignError, match=r"outside of the nominated levels.*highest"):
         m.predictions(interaction, pd.DataFrame({"x": [1.0], "z": ["highest"]}))
-    few = m.fit_regression(people, "y ~ x", design=design, small_sample="CR2", name="few")
-    with pytest.raises(DesignError, match="model few: found sampled covariates with small_sample CR2"):
-        m.marginal_effects(few, people)
     with pytest.raises(DesignError, match="no predictions of kind paths"):
         m.predictions(m.Fit("one", "paths", interaction.terms, {}, interaction.covariance), people)
 

@@ -224,6 +224,34 @@ def test_joint_significance_is_the_larger_p_value_of_the_paths(people):
     assert fit.summary["joint_significance_p"] == by_term(fit).loc[["a", "b"], "p_value"].max()
 
 
+def test_errors_of_the_paths_are_corrected_for_few_clusters(people):
+    plain, few = (split(people, small_sample=one) for one in ("none", "CR2"))
+    options = {"design": drawn(people), "small_sample": "CR2"}
+    load, leave = (m.fit_regression(people, formula, **options).terms for formula in (LOAD, "y ~ x + m + c"))
+    rows = pd.concat([load, leave], keys=["a", "b"]).set_index("term", append=True).droplevel(1)
+    paths = rows.loc[[("a", "x"), ("b", "m")]]
+    np.testing.assert_allclose(by_term(few).loc[["a", "b"], "std_error"], paths["std_error"], rtol=1e-9)
+    assert few.summary["df"] == paths["df"].min() < plain.summary["df"]
+    slope = plain.terms.set_index("term").loc[["b", "a"], "estimate"].to_numpy()
+    at = [list(few.terms["term"]).index(path) for path in "ab"]
+    variance = slope @ few.covariance[np.ix_(at, at)] @ slope
+    assert by_term(few).loc["indirect", "std_error"] == pytest.approx(np.sqrt(variance))
+
+
+def test_cr1_of_one_stratum_is_what_linearisation_does_by_itself(people):
+    options = {"outcome": "b ~ x * m + c", "kinds": {"b": "logistic"}}
+    options["design"] = m.make_design(people, weight="weight", clusters="cluster")
+    plain, few = (split(people, small_sample=one, **options) for one in ("none", "CR1"))
+    np.testing.assert_allclose(few.covariance, plain.covariance, rtol=1e-9, atol=1e-15)
+
+
+def test_draws_and_the_delta_method_agree_on_few_clusters(people):
+    delta, quasi = (split(people, small_sample="CR2", interval=one, draws=4000) for one in ("delta", "quasi"))
+    for term in ("a", "b", "direct"):
+        ends = [by_term(fit).loc[term, ["conf_low", "conf_high"]].to_numpy(float) for fit in (delta, quasi)]
+        np.testing.assert_allclose(*ends, atol=0.1 * np.ptp(ends[0]))
+
+
 def test_a_treatment_in_words_and_mediators_in_words_give_the_same(people):
     words = people.assign(
         x=people["x"].map({0: "no", 1: "yes"}), f=people["f"].map({0: "no", 1: "yes"}).astype("category")
@@ -355,6 +383,17 @@ def test_bad_input_is_named(people, changes, said):
     assert said in str(error.value)
 
 
+def test_corrections_for_few_clusters_that_do_not_exist_are_refused(people):
+    for changes, said in [
+        ({"small_sample": "HC9"}, "small_sample 'HC9'"),
+        ({"small_sample": "CR2", "interval": "bootstrap"}, "interval bootstrap with small_sample CR2"),
+        ({"small_sample": "CR2", "design": m.jackknife(drawn(people))}, "CR2 with replicate weights"),
+        ({"small_sample": "CR2", "kinds": {"m": "ordinal"}}, "small_sample CR2 of m, which is ordinal"),
+    ]:
+        with pytest.raises(DesignError, match=said):
+            split(people, **changes)
+
+
 def test_a_treatment_that_cannot_be_compared_is_named(people):
     with pytest.raises(DesignError, match="treatment x is constant"):
         split(people.assign(x=1))
@@ -367,7 +406,8 @@ def test_a_treatment_that_cannot_be_compared_is_named(people):
 
 
 def test_draws_without_an_outcome_level_are_counted_and_refused_above_a_share(people):
-    rare = people.assign(x=people.index % 2, b=((people["cluster"] == 101) & (people.index < 4)) * 1)
+    first = people.groupby("cluster").cumcount() < 2
+    rare = people.assign(x=people.index % 2, b=(first & people["cluster"].isin([101, 102])) * 1)
     with pytest.raises(DesignError, match="draws without a solution; allowed: at most 5%"):
         split(rare, "b ~ x + m", "m ~ x", kinds={"b": "logistic"}, interval="bootstrap", draws=200)
 
@@ -492,3 +532,11 @@ def test_jackknife_replicates_of_a_cluster_sample_give_the_covariance_of_r():
     place = [list(fit.terms["term"]).index(term) for term in ("a", "b", "indirect", "direct", "total")]
     np.testing.assert_allclose(fit.terms["estimate"].iloc[place], wanted["est"], rtol=1e-9)
     np.testing.assert_allclose(fit.covariance[np.ix_(place, place)], wanted["vcov"], rtol=1e-8)
+
+
+def test_draws_do_not_care_for_the_units_of_a_covariate(people):
+    tiny = people.assign(c=people["c"] * 1e-12, m=people["m"] * 1e9)
+    options = {"kinds": {"b": "logistic"}, "interval": "quasi", "draws": 500, "outcome": "b ~ x + m + c"}
+    one, other = (split(table, **options).terms.set_index("term") for table in (people, tiny))
+    ends = [terms.loc[["indirect", "direct"], "conf_low"] for terms in (one, other)]
+    np.testing.assert_allclose(*ends, atol=0.2 * one.loc["direct", "std_error"])

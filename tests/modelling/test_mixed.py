@@ -341,3 +341,11 @@ def test_categories_without_an_answer_are_refused_by_name(people, change, option
     message = refusal(people.dropna().reset_index(drop=True).assign(**change), **options)
     assert said in message
     assert "model H1" in message
+
+
+@pytest.mark.parametrize("family", ["logistic", "ordinal"])
+def test_an_outcome_that_does_not_vary_inside_any_group_is_refused(people, family):
+    codes = pd.factorize(people["org"])[0]
+    table = people.assign(same=codes % (2 if family == "logistic" else 3))
+    with pytest.raises(DesignError, match="an outcome that is the same for everybody in each group"):
+        m.fit_mixed(table, "same ~ x", groups="org", family=family)

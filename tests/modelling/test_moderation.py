@@ -123,7 +123,7 @@ def test_a_curve_ends_at_the_boundary_and_the_simultaneous_one_is_wider(people, 
     one, wide = (
         interaction_curve(fit, "load", "pay", table=people, band=band) for band in ("pointwise", "simultaneous")
     )
-    np.testing.assert_allclose(one["effect"], wide["effect"])
+    np.testing.assert_allclose(one["estimate"], wide["estimate"])
     assert (wide["conf_high"] > one["conf_high"]).all()
 
 

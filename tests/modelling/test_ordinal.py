@@ -250,7 +250,7 @@ def test_a_category_with_a_middle_level_alone_has_a_slope_but_not_one_for_each_c
         (lambda t: {"y": t["y"].map(str)}, "outcome y without an order"),
         (lambda t: {"y": pd.Categorical(t["y"])}, "outcome y without an order"),
         (lambda t: {"y": t["y"] / 2}, "values other than whole numbers"),
-        (lambda t: {"y": np.where(t["y"] == 3, np.inf, t["y"])}, "values other than whole numbers"),
+        (lambda t: {"y": np.where(t["y"] == 3, np.inf, t["y"])}, "outcome y is not a finite number"),
         (lambda t: {"z": 2 * t["x"] + 1}, "term z is a combination of the thresholds + x"),
         (lambda t: {"z": 7.0}, "term z is a combination of the thresholds;"),
         (lambda t: {"cluster": t["cluster"] % 3}, "2 slopes on 2 degrees of freedom"),

@@ -454,6 +454,39 @@ def test_recall_bounds_are_exact():
         assert recall_stop(found, remaining, size + stop.more, positive).stop
 
 
+def ever_wrong(found, remaining, missed, looks):
+    """Probability that the rule, asked after every answer, stops with a recall below .9: exactly, look by look."""
+    going, wrong = {0: 1.0}, 0.0
+    for drawn in range(1, remaining + 1):
+        after = dict.fromkeys(range(missed + 1), 0.0)
+        for positive, chance in going.items():
+            left = (missed - positive) / (remaining - drawn + 1)
+            after[min(positive + 1, missed)] += chance * left
+            after[positive] += chance * (1 - left)
+        going = {}
+        for positive, chance in after.items():
+            if chance > 0 and recall_stop(found, remaining, drawn, positive, looks=looks).stop:
+                wrong += chance * ((found + positive) / (found + missed) < 0.9 - 1e-12)
+            elif chance > 0:
+                going[positive] = chance
+    return wrong
+
+
+@pytest.mark.parametrize("missed", [3, 4])
+def test_a_rule_asked_after_every_answer_errs_no_more_often_than_it_says(missed):
+    assert ever_wrong(20, 40, missed, "any") <= 0.05
+    assert recall_stop(20, 40, 38, looks="any").stop
+
+
+def test_a_rule_for_one_look_errs_more_often_when_asked_after_every_answer():
+    assert ever_wrong(50, 60, 8, "once") > 0.055
+    one, ever = (recall_stop(40, 400, 150, 1, looks=looks) for looks in ("once", "any"))
+    assert ever.missed_high > one.missed_high
+    assert ever.more > one.more
+    with pytest.raises(ValueError, match="looks 'twice'"):
+        recall_stop(40, 400, 100, looks="twice")
+
+
 def test_recall_counts_that_do_not_fit_are_refused():
     with pytest.raises(DesignError, match="3 of 2 of 1"):
         recall_stop(10, 1, 2, 3)

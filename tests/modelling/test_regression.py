@@ -260,3 +260,33 @@ def test_numbers_about_a_fit_are_plain_ones(table, design):
         m.fit_mixed(table, "named ~ x", groups="cluster", family="logistic", nodes=3),
     ]
     assert {type(value) for fit in fits for value in fit.summary.values()} <= {int, float}
+
+
+@pytest.mark.parametrize("family", ["logistic", "probit"])
+@pytest.mark.parametrize("value", [0, 1])
+def test_an_outcome_that_only_one_cluster_has_is_refused(table, design, family, value):
+    rare = table.assign(named=np.where((table["cluster"] == 4) & (table["z"] > 0), value, 1 - value))
+    with pytest.raises(
+        DesignError, match=f"model H6: found outcome {value} in a single cluster; allowed: two clusters"
+    ):
+        m.fit_regression(rare, "named ~ x", design=design, family=family, name="H6")
+
+
+def test_an_infinite_outcome_is_refused_by_every_kind_of_model(table, design):
+    endless = table.assign(y=table["y"].where(table.index > 1, np.inf))
+    message = "outcome y is not a finite number in 2 interviews"
+    for work in [
+        lambda: m.fit_regression(endless, "y ~ x", design=design),
+        lambda: m.fit_mixed(endless, "y ~ x", groups="cluster"),
+        lambda: m.mediate(endless, outcome="y ~ z + x", mediators="z ~ x", treatment="x", design=design),
+        lambda: m.fit_regression(endless, "np.abs(y) ~ x", design=design),
+    ]:
+        with pytest.raises(DesignError, match=message.replace("y", r"(np.abs\(y\)|y)", 1)):
+            work()
+
+
+@pytest.mark.parametrize("bad", ["place", "endless"])
+def test_an_offset_that_is_no_number_is_refused(table, design, bad):
+    table = table.assign(endless=np.where(table.index < 5, np.inf, 1.0))
+    with pytest.raises(DesignError, match=f"offset {bad} with values other than numbers"):
+        m.fit_regression(table, "visits ~ x", design=design, family="poisson", offset=bad)

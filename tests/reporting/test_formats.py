@@ -62,6 +62,7 @@ def test_p_stands_behind_its_sign_in_a_sentence():
         ((3.42, 3.37, 3.47), ["3.42", "3.37", "3.47"]),
         ((0.00042, -0.00031, 0.00115), ["0.00042", "−0.00031", "0.00115"]),
         ((0.0, 0.0, 0.0), ["0.00", "0.00", "0.00"]),
+        ((-0.0043, -0.9668, 0.9582), ["0.00", "−0.97", "0.96"]),
     ],
 )
 def test_small_estimates_keep_two_digits_and_no_end_of_an_interval_becomes_nought(row, texts):

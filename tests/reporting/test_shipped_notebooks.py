@@ -26,8 +26,15 @@ def code(notebook):
     return [cell.source for cell in notebook.cells if cell.cell_type == "code"]
 
 
-def test_there_are_four():
-    assert [path.stem for path in NOTEBOOKS] == ["01_fieldwork", "02_problems", "03_links", "04_report"]
+def test_there_is_one_for_each_part_of_the_work():
+    assert [path.stem for path in NOTEBOOKS] == [
+        "01_fieldwork",
+        "02_problems",
+        "03_links",
+        "04_report",
+        "05_scales",
+        "06_fragile",
+    ]
 
 
 def test_a_notebook_is_valid_with_fixed_ids_and_an_ordinary_kernel(notebook):
@@ -185,7 +192,7 @@ def test_they_serve_a_survey_without_codebook_measures_models_and_frame(definiti
     build(definition, progress=lambda line: None)
     paths = run_notebooks(read_survey(definition), languages=["ar"], folder=FOLDER, progress=lambda line: None)
     assert [path.stem for path in paths] == [path.stem for path in NOTEBOOKS]
-    first, problems, links, _ = [path.read_text(encoding="utf-8") for path in paths]
+    first, problems, links, *_ = [path.read_text(encoding="utf-8") for path in paths]
     assert "ساعات العمل" in links
     assert '<html lang="en" dir="ltr">' in first
     assert "has no codebook" in problems

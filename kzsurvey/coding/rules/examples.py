@@ -39,14 +39,24 @@ def example_faults(survey: "Survey", *, rules: Rules | None = None) -> list[Faul
     except CodingError as error:
         return list(error.faults)
     implied = {rule.code: rule.ancestors for scheme in rules.schemes.values() for rule in scheme}
-    rows = ((code, row) for code, row in survey.codes.iterrows() if code in implied)
-    return [fault for code, row in rows for fault in _row_faults(code, row, rules, implied)]
+    rows = survey.codes[survey.codes.index.isin(list(implied))]
+    return [
+        fault for scheme, own in rows.groupby("scheme", sort=False) for fault in _faults(own, scheme, rules, implied)
+    ]
 
 
-def _row_faults(code: str, row: "pd.Series", rules: Rules, implied: Mapping[str, tuple[str, ...]]) -> Iterator[Fault]:
-    examples = [line.strip() for line in str(row["example"]).splitlines() if line.strip()]
-    for example, found in zip(examples, code_texts(examples, rules, schemes=[row["scheme"]]), strict=True):
-        codes = sorted({one.code for one in found})
+def _faults(rows: "pd.DataFrame", scheme: str, rules: Rules, implied: Mapping[str, tuple[str, ...]]) -> Iterator[Fault]:
+    """Faults of the codes of one scheme, whose examples are read together."""
+    examples = [
+        (code, line.strip())
+        for code, cell in rows["example"].items()
+        for line in str(cell).splitlines()
+        if line.strip()
+    ]
+    found = code_texts([example for _, example in examples], rules, schemes=[scheme])
+    for (code, example), here in zip(examples, found, strict=True):
+        codes = sorted({one.code for one in here})
         if not any(code in (one, *implied[one]) for one in codes):
             got = f"gets {', '.join(codes)}" if codes else "gets no code"
+            row = rows.loc[code]
             yield Fault(row["file"], f"example {example!r} {got}", code, row["row"], "example")

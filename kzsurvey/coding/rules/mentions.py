@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from kzsurvey.coding.rules.rules import Found, Rules, compile_rules, find
-from kzsurvey.coding.rules.text import fold
+from kzsurvey.coding.rules.deciding import Found
+from kzsurvey.coding.rules.finding import find
+from kzsurvey.coding.rules.rules import Rules, compile_rules
+from kzsurvey.coding.rules.text import Folded, fold
 
 if TYPE_CHECKING:
     from kzsurvey.survey import Survey
@@ -91,11 +93,15 @@ def code_texts(texts: Iterable[str], rules: Rules, *, schemes: Iterable[str] | N
     texts = list(texts)
     folded = fold(dict.fromkeys(texts))
     found = find(rules, rules.schemes if schemes is None else schemes, [one.text for one in folded])
-    original = {
-        one.original: [Found(*one.span(place.start, place.end), place.code, place.number) for place in places]
-        for one, places in zip(folded, found, strict=True)
-    }
+    original = {one.original: _in_original(one, places) for one, places in zip(folded, found, strict=True)}
     return [original[text] for text in texts]
+
+
+def _in_original(folded: Folded, found: list[Found]) -> list[Found]:
+    """Places in the text as it was given."""
+    if not folded.starts:
+        return found
+    return [one._replace(start=low, end=high) for one in found for low, high in [folded.span(one.start, one.end)]]
 
 
 def _question_rows(answers: pd.Series, rules: Rules, schemes: list[str]) -> list[tuple]:

@@ -4,6 +4,12 @@ The cues are those of Chinese. What stands inside a match is the pattern's own a
 """
 
 import re
+from functools import cache
+
+import numpy as np
+
+from kzsurvey.coding.rules.scanning import Joined, Scanner, make_scanner
+from kzsurvey.survey.literals import united, wanted
 
 # Words with a negative character that deny nothing; taken out before cues are counted.
 _NO_DENIAL = re.compile(
@@ -90,6 +96,86 @@ def denied(text: str, start: int, end: int, scope: tuple[int, int]) -> bool:
     if _FULFILLED.search(text[max(scope[0], start - _REACH) : min(scope[1], end + _REACH)]):
         return True
     return _odd_negations(before) or _framed(before, after) or _gone(before, after, next_clause, sentence)
+
+
+def may_be_denied(joined: Joined, start: np.ndarray, end: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Whether there are words around matches that :func:`denied` could act on; where not, nothing denies them.
+
+    Parameters
+    ----------
+    joined : Joined, folded texts
+    start, end : (matches,) arrays, places in the joined texts
+    low, high : (matches,) arrays, the clauses that they touch
+
+    Returns
+    -------
+    (matches,) bool array
+
+    Notes
+    -----
+    Each of the patterns needs one of some strings in some place: a negation and what may stand between it and the
+    match, right before the match; a word of the past before and one of the present behind it; and so on.
+    """
+    hits = _clues().scan(joined)
+    kinds = _kinds_of_clues()
+    before, after = np.maximum(low, start - _REACH), np.minimum(high, end + _REACH)
+    beyond = high + _REACH
+    # what leads from a negation to the match is made of a few characters only
+    bridge = _bridge()[np.minimum(joined.characters, len(_bridge()) - 1)]
+    place = np.arange(1, len(bridge) + 1)
+    broken = np.maximum.accumulate(np.where(bridge, 0, place))  # behind the last other character
+    near = np.maximum(before, np.concatenate([[0], broken])[start])
+
+    def holds(kind: str, first: np.ndarray, last: np.ndarray) -> np.ndarray:
+        places = hits.start[kinds[kind][hits.string]]
+        return np.searchsorted(places, last) > np.searchsorted(places, first)
+
+    return (
+        holds("negation", near, start)
+        | holds("fulfilled", before, after)
+        | holds("gone", end, after)
+        | holds("disowned", high, beyond)
+        | (holds("frame", before, start) & holds("issue", end, after))
+        | (holds("past", before, start) & holds("now", end, np.maximum(after, end) + 2 * _REACH))
+    )
+
+
+_CLUES = {
+    "negation": _DENIAL,
+    "fulfilled": _FULFILLED,
+    "gone": _AFTER,
+    "disowned": _DISOWNED,
+    "frame": _FRAME_BEFORE,
+    "issue": _FRAME_AFTER,
+    "past": _PAST,
+    "now": _NOW_WELL,
+}
+
+
+@cache
+def _strings_of_clues() -> dict[str, frozenset[str]]:
+    """For each kind of denial strings of which it needs one."""
+    return {kind: united(wanted(pattern.pattern).needs) for kind, pattern in _CLUES.items()}
+
+
+@cache
+def _clues() -> Scanner:
+    return make_scanner(sorted(frozenset().union(*_strings_of_clues().values())))
+
+
+@cache
+def _kinds_of_clues() -> dict[str, np.ndarray]:
+    """(strings,) bool array for each kind."""
+    return {kind: np.array([one in those for one in _clues().strings]) for kind, those in _strings_of_clues().items()}
+
+
+@cache
+def _bridge() -> np.ndarray:
+    """(code points,) bool array: the characters of negations and of what may stand behind them; the last for others."""
+    characters = {ord(one) for one in _CUE.pattern + _BETWEEN if not one.isascii()}
+    found = np.zeros(max(characters) + 2, dtype=bool)
+    found[sorted(characters)] = True
+    return found
 
 
 def _odd_negations(before: str) -> bool:

@@ -10,10 +10,13 @@ stand in a file that opens in a spreadsheet, so every code can be traced.
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
+
+from kzsurvey.coding.rules.scanning import Scanner, join, make_scanner
 
 START, PATTERN, FIRST, FURTHER, ANY = "(start)", "(pattern)", "(first)", "(further)", "(any)"
 LONGEST = 60  # characters of a statement; longer sentences are read comma by comma
@@ -49,6 +52,11 @@ class Phrases:
     first: float
     further: float
     any: float
+
+    @cached_property
+    def scanner(self) -> Scanner:
+        """Looks for all phrases; their numbers are their rows."""
+        return make_scanner(self.row)
 
     def with_settings(self, pattern: float, first: float, further: float, any: float) -> "Phrases":
         """The same weights under other settings."""
@@ -101,10 +109,14 @@ def weigh(statements: Sequence[str], phrases: Phrases) -> np.ndarray:
     (statements, codes + 1) array
         The last column is for there being any code.
     """
-    known = [sorted({phrases.row[one] for one in pieces(text) if one in phrases.row}) for text in statements]
-    places = np.repeat(np.arange(len(known)), [len(rows) for rows in known])
-    columns = np.fromiter((row for rows in known for row in rows), dtype=np.int64, count=len(places))
-    said = sparse.csr_array((np.ones(len(places)), (places, columns)), shape=(len(known), len(phrases.weight)))
+    joined = join(statements)
+    hits = phrases.scanner.scan(joined)
+    # a phrase counts once in a statement
+    said = np.sort(joined.text_of(hits.start) * len(phrases.weight) + hits.string)
+    said = said[np.diff(said, prepend=-1) > 0]
+    places, columns = np.divmod(said, max(len(phrases.weight), 1))
+    shape = (len(statements), len(phrases.weight))
+    said = sparse.csr_array((np.ones(len(said)), (places, columns)), shape=shape)
     length = np.sqrt([max(len(text), 1) for text in statements])
     return phrases.start + (said @ phrases.weight) / length[:, None]
 

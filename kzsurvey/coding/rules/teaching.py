@@ -1,6 +1,7 @@
 """Weighted phrases learned from sentences that people coded, and how well they code sentences not seen before."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -8,8 +9,9 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from kzsurvey.coding.rules.finding import find
 from kzsurvey.coding.rules.phrases import ANY, FIRST, FURTHER, PATTERN, START, Phrases, chosen, pieces
-from kzsurvey.coding.rules.rules import Rules, compile_rules, find
+from kzsurvey.coding.rules.rules import compile_rules
 from kzsurvey.coding.rules.text import fold
 from kzsurvey.errors import CodingError, Fault, fail_if
 
@@ -130,7 +132,7 @@ def _material(sentences: pd.DataFrame, survey: "Survey") -> _Material:
     taught = true.sum(axis=0) >= LEAST
     codes, true, allowed = tuple(np.array(codes)[taught]), true[:, taught], allowed[:, taught]
     _refuse_untaught(codes, true, allowed)
-    rules = Rules(compile_rules(survey).schemes)
+    rules = replace(compile_rules(survey), phrases=None)
     found = [{one.code for one in here} for here in find(rules, rules.schemes, texts)]
     matched = np.array([[code in given for code in codes] for given in found])
     vocabulary, rarity, matrix = _counted(texts)

@@ -35,7 +35,8 @@ def analyse(interviews: pd.DataFrame, mentions: pd.DataFrame, survey: Survey) ->
         ``weight``, ``stratum``, ``cluster``; every closed question (no text, nothing direct or special); every measure;
         ``code_<code>`` (``_`` for ``.``), 1 where the code or one below it was named, 0 where it was not, missing where
         none of the scheme's questions was asked, or the answers were refused, invalid or lost. Asked and
-        "nothing" or "don't know" is 0: nothing was named.
+        "nothing" or "don't know" is 0: nothing was named. Where a model is imputed also ``<question>__missing``: why
+        a closed question has no value.
 
     Raises
     ------
@@ -131,7 +132,7 @@ def in_definition(faults: Iterable[Fault]) -> list[Fault]:
     >>> [str(fault) for fault in in_definition([Fault("frame", "no margins"), Fault("model H1", "no term 'x'")])]
     ['frame.csv: found no margins', "survey.toml, column model H1: found no term 'x'"]
     """
-    files = {"frame": "frame.csv", "design": "survey.toml", "calibration": "survey.toml"}
+    files = {"frame": "frame.csv", **dict.fromkeys(("design", "calibration", "imputation"), "survey.toml")}
     sections = {"design": "sample", "calibration": "weighting"}
     return [
         replace(fault, file="survey.toml", column=fault.file)
@@ -197,9 +198,19 @@ def closed(interviews: pd.DataFrame, survey: Survey) -> pd.DataFrame:
     wanted = [name for name in wanted if name not in calculated or pd.api.types.is_numeric_dtype(interviews[name])]
     flags = {name: [column for column in interviews if column.startswith(f"{name}__")] for name in wanted}
     columns = [column for name in wanted for column in (name, *flags[name]) if column != f"{name}__missing"]
-    table = interviews[columns]
+    table = interviews[columns + (_why_missing(interviews, wanted) if _imputes(survey) else [])]
     booleans = [column for column in table if pd.api.types.is_bool_dtype(table[column].dtype)]
     return table.astype(dict.fromkeys(booleans, "Int64"))
+
+
+def _imputes(survey: Survey) -> bool:
+    """Whether any model is imputed."""
+    return any(model.imputed for model in survey.models.values())
+
+
+def _why_missing(interviews: pd.DataFrame, names: list[str]) -> list[str]:
+    """Columns that say why questions have no value."""
+    return [column for column in (f"{name}__missing" for name in names) if column in interviews]
 
 
 def codes(interviews: pd.DataFrame, mentions: pd.DataFrame, survey: Survey) -> pd.DataFrame:

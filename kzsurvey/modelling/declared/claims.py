@@ -473,7 +473,7 @@ def _along(plain: Moderation, fit: Fit, analysis: pd.DataFrame, smallest: int, l
     quarters = weighted_quantile(values, fit.extra["design"].weight[rows], np.array([0.25, 0.75]))
     return replace(
         plain,
-        curve=curve.rename(columns={"effect": "estimate", "contrast": "group"}),
+        curve=curve.rename(columns={"contrast": "group"}),
         regions=_regions(fit, plain.variable, plain.moderator, analysis, reach, level),
         reach=reach,
         middle=tuple(float(quarter) for quarter in quarters),

@@ -4,6 +4,7 @@ A new kind (ordinal, mediation, ...) is a function ``(analysis, model, design) -
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -11,8 +12,11 @@ import pandas as pd
 
 from kzsurvey.errors import DesignError, Fault, SurveyError, fail_if
 from kzsurvey.modelling.declared.analysis import in_definition, sample_design
+from kzsurvey.modelling.declared.imputed import impute_analysis
 from kzsurvey.modelling.describing.estimates import design_from_columns
 from kzsurvey.modelling.effects.mediation import mediate
+from kzsurvey.modelling.missing.imputation import Imputed
+from kzsurvey.modelling.missing.pooling import with_imputations
 from kzsurvey.modelling.regression.formulas import nearest, unknown_variables
 from kzsurvey.modelling.regression.mixed import fit_mixed
 from kzsurvey.modelling.regression.ordinal import fit_ordinal
@@ -26,12 +30,13 @@ from kzsurvey.tables import check_table
 Estimate = Callable[[pd.DataFrame, Model, Design], Fit]
 
 
-def fit(analysis: pd.DataFrame, model: Model, *, design: Design | None = None) -> Fit:
+def fit(analysis: pd.DataFrame | Imputed, model: Model, *, design: Design | None = None) -> Fit:
     """Fit one declared model.
 
     Parameters
     ----------
-    analysis : DataFrame, one row per interview
+    analysis : DataFrame, one row per interview, or Imputed
+        Over imputed sets the terms are pooled; ``extra["imputation"]`` then tells what the gaps cost.
     model : Model, from ``survey.models`` or made by hand
     design : Design
         Where None, read from the columns ``weight``, ``stratum`` and ``cluster``; :func:`sample_design` knows more
@@ -44,7 +49,8 @@ def fit(analysis: pd.DataFrame, model: Model, *, design: Design | None = None) -
     Raises
     ------
     DesignError
-        An unknown kind, variable, option or term; whatever the kind cannot do with this design and these data.
+        An unknown kind, variable, option or term; whatever the kind cannot do with this design and these data; a
+        model declared as imputed over a table that is not.
 
     Examples
     --------
@@ -56,13 +62,31 @@ def fit(analysis: pd.DataFrame, model: Model, *, design: Design | None = None) -
     >>> fit(analysis, Model(name="load", kind="cubic", formula="workload ~ inspections"))
     Traceback (most recent call last):
     kzsurvey.errors.DesignError: model load: found unknown kind 'cubic'; \
-allowed: linear, logistic, mediation, mixed, ordinal, poisson, probit
+allowed: linear, logistic, mediation, mixed, ordinal, paths, poisson, probit
     """
     if model.kind not in ESTIMATORS:
         known, hint = ", ".join(sorted(ESTIMATORS)), nearest(model.kind, ESTIMATORS)
         raise DesignError(Fault(f"model {model.name}", f"unknown kind {model.kind!r}", known, hint=hint))
+    if isinstance(analysis, Imputed):
+        plain = complete_cases(model)
+        return with_imputations(analysis, lambda table, own: fit(table, plain, design=own), design=design).fit
+    if model.imputed:
+        hint = "fit(impute_analysis(analysis, survey), model), or fit(analysis, complete_cases(model))"
+        found = "imputed = true over a table with gaps"
+        raise DesignError(Fault(f"model {model.name}", found, "imputed sets", hint=hint))
     found = ESTIMATORS[model.kind](analysis, model, design or design_from_columns(analysis))
     return _with_hypothesis(found, model)
+
+
+def complete_cases(model: Model) -> Model:
+    """A declared model as one of the interviews that have every variable, whether it is imputed or not.
+
+    Examples
+    --------
+    >>> complete_cases(Model(name="a", kind="linear", formula="y ~ x", imputed=True)).imputed
+    False
+    """
+    return replace(model, imputed=False)
 
 
 def fit_models(analysis: pd.DataFrame, survey: Survey, *, design: Design | None = None) -> pd.DataFrame:
@@ -79,6 +103,7 @@ def fit_models(analysis: pd.DataFrame, survey: Survey, *, design: Design | None 
     -------
     DataFrame, one row per term of every model
         ``p_adjusted`` (Benjamini-Hochberg) stands in the row of each hypothesis' term; the family is all of them.
+        Models with ``imputed = true`` are fitted over imputed sets (one imputation for all of them) and pooled.
 
     Raises
     ------
@@ -97,11 +122,12 @@ def fit_models(analysis: pd.DataFrame, survey: Survey, *, design: Design | None 
     fits, faults = [], []
     try:
         design = sample_design(analysis, survey) if design is None and survey.models else design
+        imputed = impute_analysis(analysis, survey, design=design)
     except SurveyError as error:
         raise DesignError(in_definition(error.faults)) from error
     for model in survey.models.values():
         try:
-            fits.append(fit(analysis, model, design=design))
+            fits.append(fit(imputed if model.imputed and imputed else analysis, model, design=design))
         except SurveyError as error:
             faults += in_definition(error.faults)
     fail_if(faults, DesignError)
@@ -131,7 +157,7 @@ def domain(analysis: pd.DataFrame, model: Model) -> np.ndarray | None:
 
 def _regression(analysis: pd.DataFrame, model: Model, design: Design, *, family: str) -> Fit:
     """A regression with its family."""
-    options = _options(model, ("offset", "small_sample"))
+    options = _options(model, ("offset", "small_sample", "df"))
     offset = str(options.get("offset", ""))
     fail_if(unknown_variables([offset] if offset else [], analysis, name=model.name), DesignError)
     return fit_regression(
@@ -143,12 +169,13 @@ def _regression(analysis: pd.DataFrame, model: Model, design: Design, *, family:
         where=domain(analysis, model),
         offset=offset,
         small_sample=str(options.get("small_sample", "none")),
+        df=str(options.get("df", "design")),
     )
 
 
 def _ordinal(analysis: pd.DataFrame, model: Model, design: Design) -> Fit:
     """A cumulative link model."""
-    options = _options(model, ("link", "nonproportional", "offset"))
+    options = _options(model, ("link", "nonproportional", "offset", "df"))
     return fit_ordinal(
         analysis, model.formula, design=design, name=model.name, where=domain(analysis, model), **options
     )
@@ -156,6 +183,7 @@ def _ordinal(analysis: pd.DataFrame, model: Model, design: Design) -> Fit:
 
 _MEDIATION = (
     "treatment", "mediators", "kinds", "low", "high", "at", "category", "interval", "draws", "seed",
+    "small_sample", "df",
 )  # fmt: skip
 
 
@@ -176,6 +204,33 @@ def _mixed(analysis: pd.DataFrame, model: Model, design: Design) -> Fit:
     return fit_mixed(analysis, model.formula, design=design, name=model.name, where=domain(analysis, model), **options)
 
 
+_PATHS = (
+    "estimator", "ordered", "missing", "groups", "equal", "partial", "means", "scale", "information", "likelihood",
+    "empty_cells",
+)  # fmt: skip
+
+
+def _paths(analysis: pd.DataFrame, model: Model, design: Design) -> Fit:
+    """Paths between observed and latent variables; the formula of the model is their syntax."""
+    from kzsurvey.modelling.paths.paths import fit_paths  # a survey without one does not pay for it
+
+    options = _options(model, _PATHS)
+    try:
+        return fit_paths(
+            analysis, model.formula, design=design, name=model.name, where=domain(analysis, model), **options
+        )
+    except SurveyError as error:
+        raise DesignError(_placed(fault) for fault in error.faults) from error
+
+
+def _placed(fault: Fault) -> Fault:
+    """A fault whose line is one of the formula, not of a file."""
+    if fault.row is None:
+        return fault
+    where = f"line {fault.row}, sign {fault.column} of the formula"
+    return replace(fault, found=f"{fault.found} ({where})", row=None, column=None)
+
+
 ESTIMATORS: dict[str, Estimate] = {
     "linear": partial(_regression, family="linear"),
     "logistic": partial(_regression, family="logistic"),
@@ -184,6 +239,7 @@ ESTIMATORS: dict[str, Estimate] = {
     "ordinal": _ordinal,
     "mixed": _mixed,
     "mediation": _mediation,
+    "paths": _paths,
 }
 
 
@@ -205,7 +261,7 @@ def _with_hypothesis(found: Fit, model: Model) -> Fit:
         raise DesignError(Fault(place, f"no term {model.term!r}", allowed, hint=nearest(model.term, names)))
     terms = found.terms.copy()
     terms.loc[names == model.term, "hypothesis"] = model.hypothesis
-    return Fit(found.model, found.kind, terms, found.summary, found.covariance, found.extra)
+    return replace(found, terms=terms)
 
 
 def _no_terms() -> pd.DataFrame:

@@ -18,7 +18,6 @@ from kzsurvey.modelling.describing.estimates import (
     Columns,
     chosen_columns,
     design_for,
-    effective_df,
     group_codes,
     mean,
     smooth,
@@ -28,7 +27,7 @@ from kzsurvey.modelling.regression.regression import wald_test
 from kzsurvey.modelling.regression.results import holm
 from kzsurvey.modelling.sampling.design import Design, degrees_of_freedom, domain_rows
 from kzsurvey.modelling.sampling.intervals import interval, length_interval, p_value
-from kzsurvey.modelling.sampling.variance import Linearised, infer
+from kzsurvey.modelling.sampling.variance import Linearised, effective_df, infer
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +113,7 @@ class _Compared(NamedTuple):
 
 def t_test(
     values: Columns,
-    frame: pd.DataFrame | None = None,
+    table: pd.DataFrame | None = None,
     *,
     by: Columns | None = None,
     design: Design | None = None,
@@ -127,14 +126,14 @@ def t_test(
 
     Parameters
     ----------
-    values : column name of ``frame``, or (n,) array
+    values : column name of ``table``, or (n,) array
         Numbers, or options with numbers for names or with an order (counted from 1). For measurements before and
         after, their difference, without ``by``.
-    frame : DataFrame, one row per interview
-    by : column name of ``frame``, or Series or array
+    table : DataFrame, one row per interview
+    by : column name of ``table``, or Series or array
         Two groups; the difference is the second less the first. None compares the mean of all with ``against``.
     design : Design
-        Where None, read from the columns ``weight``, ``stratum`` and ``cluster`` of ``frame``.
+        Where None, read from the columns ``weight``, ``stratum`` and ``cluster`` of ``table``.
     where : (n,) bool array, the domain
     against : float
         What the mean of all is compared with (the middle of a scale, say).
@@ -172,8 +171,8 @@ def t_test(
     (2.739, 4.0, "Hedges' g", 1.6)
     """
     if by is None:
-        return _one_sample(values, frame, design, where, against, level, df)
-    compared = _compared(values, by, frame, design, where, "t_test", most=2)
+        return _one_sample(values, table, design, where, against, level, df)
+    compared = _compared(values, by, table, design, where, "t_test", most=2)
     estimator = _two_group_estimator(compared, 0, 1)
     df = _free(estimator, compared, df, 1)
     found = _finite(*infer(estimator, compared.design), "t_test")
@@ -185,7 +184,7 @@ def t_test(
 
 def one_way(
     values: Columns,
-    frame: pd.DataFrame | None = None,
+    table: pd.DataFrame | None = None,
     *,
     by: Columns,
     design: Design | None = None,
@@ -196,8 +195,8 @@ def one_way(
 
     Parameters
     ----------
-    values : column name of ``frame``, or (n,) array of numbers
-    by : column name of ``frame``, or Series or array
+    values : column name of ``table``, or (n,) array of numbers
+    by : column name of ``table``, or Series or array
         Two groups or more.
 
     Other parameters as in :func:`t_test`.
@@ -233,7 +232,7 @@ def one_way(
     >>> round(found.statistic, 3), found.df, found.df_below, round(found.effect, 3)
     (5.961, 2.0, 6.0, 0.571)
     """
-    compared = _compared(values, by, frame, design, where, "one_way")
+    compared = _compared(values, by, table, design, where, "one_way")
     statistic, df, df_below = _wald_of_means(compared, "one_way")
     effects = _eta_rows(compared, df_below, level, "eta squared", "omega squared")
     pairs = _mean_pairs(compared, df_below, level) if len(compared.names) > 2 else pd.DataFrame()
@@ -244,7 +243,7 @@ def one_way(
 
 def rank_test(
     values: Columns,
-    frame: pd.DataFrame | None = None,
+    table: pd.DataFrame | None = None,
     *,
     by: Columns,
     design: Design | None = None,
@@ -257,9 +256,9 @@ def rank_test(
 
     Parameters
     ----------
-    values : column name of ``frame``, or (n,) array
+    values : column name of ``table``, or (n,) array
         Numbers, or an ordered category.
-    by : column name of ``frame``, or Series or array
+    by : column name of ``table``, or Series or array
     scores : {"wilcoxon", "median", "normal"}
         What is made of the ranks: themselves, whether they are above the middle, normal scores (van der Waerden).
     ties : {"weight", "rows"}
@@ -304,7 +303,7 @@ def rank_test(
         raise DesignError(Fault("rank_test", f"scores {scores!r}", ", ".join(SCORES)))
     if ties not in ("weight", "rows"):
         raise DesignError(Fault("rank_test", f"ties {ties!r}", "weight, rows"))
-    compared = _compared(values, by, frame, design, where, "rank_test")
+    compared = _compared(values, by, table, design, where, "rank_test")
     ranked = compared._replace(y=_rank_scores(compared, SCORES[scores], ties))
     if np.ptp(ranked.y[ranked.inside]) == 0:
         raise DesignError(Fault("rank_test", f"{compared.variable} with one rank score for all", "values that vary"))
@@ -324,7 +323,7 @@ def rank_test(
 
 def chi_square(
     values: Columns,
-    frame: pd.DataFrame | None = None,
+    table: pd.DataFrame | None = None,
     *,
     by: Columns,
     design: Design | None = None,
@@ -336,7 +335,7 @@ def chi_square(
 
     Parameters
     ----------
-    values, by : column names of ``frame``, or Series
+    values, by : column names of ``table``, or Series
         Rows and columns of the table.
     statistic : {"F", "chisq", "wald", "adjusted wald"}
         ``F``: Pearson's chi-square with the second-order correction of Rao and Scott. ``chisq``: with the first-order
@@ -384,7 +383,7 @@ def chi_square(
     """
     if statistic not in STATISTICS:
         raise DesignError(Fault("chi_square", f"statistic {statistic!r}", ", ".join(STATISTICS)))
-    crossed = _crossed(values, by, frame, design, where)
+    crossed = _crossed(values, by, table, design, where)
     name, symbol, function = STATISTICS[statistic]
     value, df, df_below = function(crossed)
     flags, shape = crossed.flags, crossed.shape
@@ -422,14 +421,14 @@ SCORES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 def _compared(
-    values: Columns, by: Columns, frame: pd.DataFrame | None, design: Design | None,
+    values: Columns, by: Columns, table: pd.DataFrame | None, design: Design | None,
     where: np.ndarray | pd.Series | None, function: str, most: int | None = None,
 ) -> _Compared:  # fmt: skip
     """Values by group, or what keeps them from being compared."""
-    design = design_for(frame, design, values, by, where)
-    column = _one_column(values, frame, function)
+    design = design_for(table, design, values, by, where)
+    column = _one_column(values, table, function)
     numbers = _as_numbers(column, function).to_numpy(dtype=float)
-    groups = chosen_columns(by, frame)
+    groups = chosen_columns(by, table)
     code, labels = group_codes(groups, None, len(numbers))
     names = [" / ".join(str(part) for part in row) for row in labels.itertuples(index=False)]
     domain = domain_rows(where, len(numbers), place=function)
@@ -455,9 +454,9 @@ def _compared(
     )
 
 
-def _one_column(values: Columns, frame: pd.DataFrame | None, function: str) -> pd.Series:
+def _one_column(values: Columns, table: pd.DataFrame | None, function: str) -> pd.Series:
     """The one variable a test is about."""
-    columns = chosen_columns(values, frame)
+    columns = chosen_columns(values, table)
     if columns.shape[1] != 1:
         raise DesignError(Fault(function, f"{columns.shape[1]} variables", "one variable"))
     return columns.iloc[:, 0]
@@ -531,12 +530,12 @@ def _free(estimator: Callable[[np.ndarray], Linearised], compared: _Compared, ru
 
 
 def _one_sample(
-    values: Columns, frame: pd.DataFrame | None, design: Design | None,
+    values: Columns, table: pd.DataFrame | None, design: Design | None,
     where: np.ndarray | pd.Series | None, against: float, level: float, rule: str,
 ) -> Test:  # fmt: skip
     """One mean against a number."""
-    design = design_for(frame, design, values, where)
-    column = _one_column(values, frame, "t_test")
+    design = design_for(table, design, values, where)
+    column = _one_column(values, table, "t_test")
     numbers = _as_numbers(column, "t_test").to_numpy(dtype=float) - against
     domain = domain_rows(where, len(numbers), place="t_test")
     inside = domain & np.isfinite(numbers)
@@ -777,7 +776,7 @@ def _superiority_rows(
     point, covariance = _finite(*infer(_superiority_estimator(compared), compared.design), "rank_test")
     chance, error = float(point[0]), float(np.sqrt(covariance[0, 0]))
     low = high = np.nan
-    if 0 < chance < 1:
+    if 1e-9 < chance < 1 - 1e-9:  # who is always above has no error, and no interval
         low, high = expit(interval(logit(chance), error / (chance * (1 - chance)), df, level=level))
     rows = [("probability of superiority", chance, error, low, high)]
     rows += [("rank-biserial correlation", 2 * chance - 1, 2 * error, 2 * low - 1, 2 * high - 1)]
@@ -817,12 +816,12 @@ class _Crossed(NamedTuple):
 
 
 def _crossed(
-    values: Columns, by: Columns, frame: pd.DataFrame | None, design: Design | None,
+    values: Columns, by: Columns, table: pd.DataFrame | None, design: Design | None,
     where: np.ndarray | pd.Series | None,
 ) -> _Crossed:  # fmt: skip
     """Both answers of every row, or what keeps them from being crossed."""
-    design = design_for(frame, design, values, by, where)
-    sides = [_one_column(side, frame, "chi_square") for side in (values, by)]
+    design = design_for(table, design, values, by, where)
+    sides = [_one_column(side, table, "chi_square") for side in (values, by)]
     count = len(sides[0])
     domain = domain_rows(where, count, place="chi_square")
     coded = [group_codes(side.to_frame(), None, count) for side in sides]

@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 
 from kzsurvey.errors import DesignError, Fault, fail_if
-from kzsurvey.modelling.describing.estimates import Columns, chosen_columns, design_for, effective_df
+from kzsurvey.modelling.describing.estimates import Columns, chosen_columns, design_for
 from kzsurvey.modelling.describing.numbers import numbers_of
 from kzsurvey.modelling.regression.results import holm
 from kzsurvey.modelling.sampling.design import Design, degrees_of_freedom, domain_rows
 from kzsurvey.modelling.sampling.intervals import interval, p_value
-from kzsurvey.modelling.sampling.variance import Linearised, infer
+from kzsurvey.modelling.sampling.variance import Linearised, effective_df, infer
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +60,7 @@ class _Pair(NamedTuple):
 
 def correlations(
     values: Columns,
-    frame: pd.DataFrame | None = None,
+    table: pd.DataFrame | None = None,
     *,
     design: Design | None = None,
     where: np.ndarray | pd.Series | None = None,
@@ -74,15 +74,15 @@ def correlations(
 
     Parameters
     ----------
-    values : column names of ``frame``, or arrays
+    values : column names of ``table``, or arrays
         Numbers, or options with numbers for names or with an order.
-    frame : DataFrame, one row per interview
+    table : DataFrame, one row per interview
     design : Design
-        Where None, read from the columns ``weight``, ``stratum`` and ``cluster`` of ``frame``.
+        Where None, read from the columns ``weight``, ``stratum`` and ``cluster`` of ``table``.
     where : (n,) bool array, the domain
     method : {"pearson", "spearman"}
         Spearman's is that of ranks estimated for the population; the error counts that they are estimated.
-    controls : column names of ``frame``, or "others"
+    controls : column names of ``table``, or "others"
         Partial correlations: what is left when these are held constant; ``others``: all other variables of the call.
         For Pearson's only.
     reliability : mapping of a variable to its reliability
@@ -123,8 +123,8 @@ def correlations(
      {'first': 'pay', 'second': 'age', 'estimate': 0.617},
      {'first': 'load', 'second': 'age', 'estimate': -0.399}]
     """
-    columns, held = _columns(values, frame, method, controls)
-    design = design_for(frame, design, values, where)
+    columns, held = _columns(values, table, method, controls)
+    design = design_for(table, design, values, where)
     domain = domain_rows(where, len(columns))
     fail_if(_variable_faults(columns, domain), DesignError)
     names = list(combinations(columns, 2))
@@ -140,8 +140,8 @@ def correlations(
     if df != "design":
         held_back = max(pairs[0].held.shape[1], 1)
         free = effective_df(estimator(design.weight), free + held_back, design, df, lost=held_back)
-    table = _pair_table(names, pairs, point, np.sqrt(np.diag(covariance)), free, domain, level)
-    return Correlations(table, _variable_table(columns, domain, design, reliability or {}))
+    correlated = _pair_table(names, pairs, point, np.sqrt(np.diag(covariance)), free, domain, level)
+    return Correlations(correlated, _variable_table(columns, domain, design, reliability or {}))
 
 
 def triangle(found: Correlations, *, digits: int = 2, stars: bool = True) -> pd.DataFrame:
@@ -184,7 +184,7 @@ def triangle(found: Correlations, *, digits: int = 2, stars: bool = True) -> pd.
 
 
 def _columns(
-    values: Columns, frame: pd.DataFrame | None, method: str, controls: Sequence[str] | str
+    values: Columns, table: pd.DataFrame | None, method: str, controls: Sequence[str] | str
 ) -> tuple[pd.DataFrame, pd.DataFrame | str]:
     """Variables and controls as numbers."""
     faults = []
@@ -192,10 +192,10 @@ def _columns(
         faults.append(Fault("correlations", f"method {method!r}", ", ".join(METHODS)))
     if method == "spearman" and len(controls):
         faults.append(Fault("correlations", "controls with Spearman's correlation", "method pearson"))
-    if len(controls) and controls != "others" and frame is None:
-        faults.append(Fault("correlations", "controls without a frame", "column names of a frame"))
+    if len(controls) and controls != "others" and table is None:
+        faults.append(Fault("correlations", "controls without a table", "column names of the table"))
     fail_if(faults, DesignError)
-    chosen = chosen_columns(values, frame)
+    chosen = chosen_columns(values, table)
     for name in chosen.columns[chosen.columns.duplicated()]:
         raise DesignError(Fault("correlations", f"variable {name} twice", "every variable once"))
     columns = _as_numbers(chosen)
@@ -203,7 +203,7 @@ def _columns(
         raise DesignError(Fault("correlations", f"{columns.shape[1]} variable", "two variables or more"))
     if isinstance(controls, str) and controls == "others":
         return columns, "others"
-    return columns, _as_numbers(chosen_columns(controls, frame)) if len(controls) else columns.iloc[:, :0]
+    return columns, _as_numbers(chosen_columns(controls, table)) if len(controls) else columns.iloc[:, :0]
 
 
 def _as_numbers(columns: pd.DataFrame) -> pd.DataFrame:

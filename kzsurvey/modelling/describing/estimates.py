@@ -1,6 +1,6 @@
 """Weighted means, totals, ratios, proportions and shares, by group, with design-based errors; no row is dropped unseen.
 
-Every function takes columns of a frame by name, or arrays and a design, and gives one tidy row per variable and group.
+Every function takes columns of a table by name, or arrays and a design, and gives one tidy row per variable and group.
 All groups of one call are estimated jointly, so that differences between them have the right error.
 """
 
@@ -14,7 +14,7 @@ import pandas as pd
 from kzsurvey.errors import DesignError, Fault, fail_if
 from kzsurvey.modelling.sampling.design import Design, check_rows, degrees_of_freedom, domain_rows, make_design
 from kzsurvey.modelling.sampling.intervals import PROPORTIONS, interval, p_value, proportion_interval
-from kzsurvey.modelling.sampling.variance import Linearised, cluster_sums, infer
+from kzsurvey.modelling.sampling.variance import Linearised, cluster_sums, effective_df, infer
 
 Columns = str | Sequence[str] | pd.Series | pd.DataFrame | np.ndarray
 
@@ -59,7 +59,7 @@ class Cells(NamedTuple):
 
 def mean(
     values: Columns,
-    frame: pd.DataFrame | None = None,
+    table: pd.DataFrame | None = None,
     *,
     design: Design | None = None,
     by: Columns | None = None,
@@ -72,11 +72,11 @@ def mean(
 
     Parameters
     ----------
-    values : column name(s) of ``frame``, or (n,) array, Series or DataFrame of numbers
-    frame : DataFrame, one row per interview
+    values : column name(s) of ``table``, or (n,) array, Series or DataFrame of numbers
+    table : DataFrame, one row per interview
     design : Design
-        Where None, read from the columns ``weight``, ``stratum`` and ``cluster`` of ``frame``.
-    by : column name(s) of ``frame``, or Series or DataFrame
+        Where None, read from the columns ``weight``, ``stratum`` and ``cluster`` of ``table``.
+    by : column name(s) of ``table``, or Series or DataFrame
         Groups; several columns are crossed.
     where : (n,) bool array
         The domain. Rows outside keep their place in the design.
@@ -100,7 +100,8 @@ def mean(
     Notes
     -----
     :math:`\hat\mu = \sum w y / \sum w`, linearised by the scores :math:`y - \hat\mu`. The interval is
-    Student's t with clusters less strata degrees of freedom, both counted in the domain; missing where that is 0.
+    Student's t with clusters less strata degrees of freedom, both counted in the domain; missing where that is 0. The
+    error of a domain in a single cluster is missing as well (R says 0): one cluster does not tell how clusters differ.
 
     Examples
     --------
@@ -108,15 +109,15 @@ def mean(
     >>> mean("hours", table).table[["variable", "estimate", "n", "n_dropped"]].to_dict("records")
     [{'variable': 'hours', 'estimate': 52.5, 'n': 3, 'n_dropped': 1}]
     """
-    design = design_for(frame, design, values, by, where)
-    columns = number_columns(chosen_columns(values, frame))
-    cells = cells_of(columns, pd.DataFrame(1.0, columns.index, columns.columns), frame, by, where)
+    design = design_for(table, design, values, by, where)
+    columns = number_columns(chosen_columns(values, table))
+    cells = cells_of(columns, pd.DataFrame(1.0, columns.index, columns.columns), table, by, where)
     return tidy_estimates(_ratio_estimator(cells), cells, design, level, deff, df)
 
 
 def total(
     values: Columns,
-    frame: pd.DataFrame | None = None,
+    table: pd.DataFrame | None = None,
     *,
     design: Design | None = None,
     by: Columns | None = None,
@@ -132,16 +133,16 @@ def total(
     >>> total([1.0, 2.0, 6.0], design=make_design(weight=[2, 2, 2])).table["estimate"].tolist()
     [18.0]
     """
-    design = design_for(frame, design, values, by, where)
-    columns = number_columns(chosen_columns(values, frame))
-    cells = cells_of(columns, pd.DataFrame(1.0, columns.index, columns.columns), frame, by, where)
+    design = design_for(table, design, values, by, where)
+    columns = number_columns(chosen_columns(values, table))
+    cells = cells_of(columns, pd.DataFrame(1.0, columns.index, columns.columns), table, by, where)
     return tidy_estimates(_total_estimator(cells), cells, design, level, deff, df)
 
 
 def ratio(
     numerator: Columns,
     denominator: Columns,
-    frame: pd.DataFrame | None = None,
+    table: pd.DataFrame | None = None,
     *,
     design: Design | None = None,
     by: Columns | None = None,
@@ -154,7 +155,7 @@ def ratio(
 
     Parameters
     ----------
-    numerator, denominator : column names of ``frame``, or arrays of numbers
+    numerator, denominator : column names of ``table``, or arrays of numbers
         As many of one as of the other.
 
     Notes
@@ -167,19 +168,19 @@ def ratio(
     >>> ratio("filled", "posts", table).table["estimate"].tolist()
     [0.75]
     """
-    design = design_for(frame, design, numerator, denominator, by, where)
-    above, below = (number_columns(chosen_columns(columns, frame)) for columns in (numerator, denominator))
+    design = design_for(table, design, numerator, denominator, by, where)
+    above, below = (number_columns(chosen_columns(columns, table)) for columns in (numerator, denominator))
     if above.shape != below.shape:
         raise ValueError(f"{above.shape[1]} numerators for {below.shape[1]} denominators")
     above.columns = [f"{top}/{bottom}" for top, bottom in zip(above, below, strict=True)]
     below.columns = above.columns
-    cells = cells_of(above, below, frame, by, where)
+    cells = cells_of(above, below, table, by, where)
     return tidy_estimates(_ratio_estimator(cells), cells, design, level, deff, df)
 
 
 def proportion(
     values: Columns,
-    frame: pd.DataFrame | None = None,
+    table: pd.DataFrame | None = None,
     *,
     design: Design | None = None,
     by: Columns | None = None,
@@ -193,7 +194,7 @@ def proportion(
 
     Parameters
     ----------
-    values : column name(s) of ``frame``, or arrays
+    values : column name(s) of ``table``, or arrays
         0 and 1, or flags.
     method : {"logit", "likelihood", "beta", "asin", "wilson", "mean", "xlogit"}
         ``logit``: Wald interval on the log odds (``xlogit`` is R's second name of it). ``likelihood``: the proportions
@@ -220,18 +221,18 @@ def proportion(
     >>> proportion("code_P1", table).table[["estimate", "conf_low", "conf_high"]].round(3).to_dict("records")
     [{'estimate': 0.375, 'conf_low': 0.087, 'conf_high': 0.792}]
     """
-    design = design_for(frame, design, values, by, where)
-    columns = number_columns(chosen_columns(values, frame))
+    design = design_for(table, design, values, by, where)
+    columns = number_columns(chosen_columns(values, table))
     wrong = [name for name in columns if not columns[name].dropna().isin([0, 1]).all()]
     if wrong:
         raise DesignError([Fault("proportion", "values other than 0 and 1", "0 and 1", column=name) for name in wrong])
-    cells = cells_of(columns, pd.DataFrame(1.0, columns.index, columns.columns), frame, by, where)
+    cells = cells_of(columns, pd.DataFrame(1.0, columns.index, columns.columns), table, by, where)
     return _proportions(cells, design, level, method, deff, df)
 
 
 def shares(
     values: Columns,
-    frame: pd.DataFrame | None = None,
+    table: pd.DataFrame | None = None,
     *,
     design: Design | None = None,
     by: Columns | None = None,
@@ -245,7 +246,7 @@ def shares(
 
     Parameters
     ----------
-    values : column name(s) of ``frame``, or Series
+    values : column name(s) of ``table``, or Series
         Categories keep their order, and those nobody gave stay in with share 0.
 
     Other parameters as in :func:`proportion`.
@@ -257,17 +258,17 @@ def shares(
     [{'value': 'a', 'estimate': 0.5, 'n': 3, 'n_dropped': 1},
      {'value': 'b', 'estimate': 0.5, 'n': 3, 'n_dropped': 1}]
     """
-    design = design_for(frame, design, values, by, where)
-    columns = chosen_columns(values, frame)
+    design = design_for(table, design, values, by, where)
+    columns = chosen_columns(values, table)
     answers = {(name, value): _is(columns[name], value) for name in columns for value in _levels(columns[name])}
     flags = pd.DataFrame(answers, index=columns.index)
     ones = pd.DataFrame(1.0, flags.index, flags.columns)
-    return _proportions(cells_of(flags, ones, frame, by, where), design, level, method, deff, df)
+    return _proportions(cells_of(flags, ones, table, by, where), design, level, method, deff, df)
 
 
 def variances(
     values: Columns,
-    frame: pd.DataFrame | None = None,
+    table: pd.DataFrame | None = None,
     *,
     design: Design | None = None,
     by: Columns | None = None,
@@ -281,7 +282,7 @@ def variances(
 
     Parameters
     ----------
-    values : column name(s) of ``frame``, or arrays of numbers
+    values : column name(s) of ``table``, or arrays of numbers
     covariances : bool
         One row for every pair of variables (columns ``variable`` and ``other``) in place of one for every variable.
 
@@ -308,18 +309,18 @@ def variances(
     >>> variances(["hours", "pay"], table, covariances=True).table["estimate"].round(6).tolist()
     [100.0, 15.0, 3.0]
     """
-    design = design_for(frame, design, values, by, where)
-    columns = number_columns(chosen_columns(values, frame))
+    design = design_for(table, design, values, by, where)
+    columns = number_columns(chosen_columns(values, table))
     count = columns.shape[1]
     first, second = np.triu_indices(count) if covariances else (np.arange(count), np.arange(count))
-    cells = cells_of(columns.iloc[:, first], columns.iloc[:, second], frame, by, where)
+    cells = cells_of(columns.iloc[:, first], columns.iloc[:, second], table, by, where)
     found = tidy_estimates(_moment_estimator(cells), cells, design, level, deff, df)
     others = np.repeat(columns.columns[second], len(cells.labels) // len(second))
     same = cells.labels["variable"].to_numpy() == others
-    table = _above_zero(found.table, same, level)
+    rows = _above_zero(found.table, same, level)
     if covariances:
-        table.insert(1, "other", others)
-    return replace(found, table=table)
+        rows.insert(1, "other", others)
+    return replace(found, table=rows)
 
 
 def contrast(estimates: Estimates, weights: Mapping[str, Sequence[float]], *, level: float = 0.95) -> Estimates:
@@ -342,8 +343,11 @@ def contrast(estimates: Estimates, weights: Mapping[str, Sequence[float]], *, le
     [20.0]
     """
     matrix = np.array([weights[name] for name in weights], dtype=float)
-    point = matrix @ estimates.table["estimate"].to_numpy()
-    covariance = matrix @ estimates.covariance @ matrix.T
+    rows, unknown = estimates.table["estimate"].to_numpy(), np.isnan(np.diag(estimates.covariance))
+    point = np.nansum(matrix * rows, axis=1) + np.where((matrix != 0) & np.isnan(rows), np.nan, 0.0).sum(axis=1)
+    covariance = matrix @ np.where(unknown[:, None] | unknown, 0.0, estimates.covariance) @ matrix.T
+    lost = (matrix[:, unknown] != 0).any(axis=1)
+    covariance = np.where(lost[:, None] | lost, np.nan, covariance)
     std_error = np.sqrt(np.diag(covariance))
     low, high = interval(point, std_error, estimates.df, level=level)
     used = [np.flatnonzero(row) for row in matrix]
@@ -406,16 +410,16 @@ _RESULTS = ("estimate", "std_error", "df", "conf_low", "conf_high", "n", "n_drop
 _RESULTS += ("n_coded", "n_positive", "method")  # of prevalence
 
 
-def chosen_columns(values: Columns, frame: pd.DataFrame | None) -> pd.DataFrame:
+def chosen_columns(values: Columns, table: pd.DataFrame | None) -> pd.DataFrame:
     """The columns asked for, as a frame, whether named or given."""
     names = [values] if isinstance(values, str) else values
-    if frame is not None and not isinstance(names, (pd.Series, pd.DataFrame, np.ndarray)):
-        unknown = [name for name in names if not isinstance(name, str) or name not in frame]
+    if table is not None and not isinstance(names, (pd.Series, pd.DataFrame, np.ndarray)):
+        unknown = [name for name in names if not isinstance(name, str) or name not in table]
         if unknown:
             raise DesignError(
                 [Fault("analysis", f"unknown column {name!r}", "a column of the table") for name in unknown]
             )
-        return frame[list(names)]
+        return table[list(names)]
     if isinstance(values, pd.DataFrame):
         return values
     if isinstance(values, pd.Series):
@@ -426,7 +430,7 @@ def chosen_columns(values: Columns, frame: pd.DataFrame | None) -> pd.DataFrame:
 
 
 def number_columns(columns: pd.DataFrame) -> pd.DataFrame:
-    """Columns as numbers, missing as NaN."""
+    """Columns as numbers; missing, and what is infinite, as NaN."""
     faults = [
         Fault("analysis", "words where numbers are needed", "numbers; shares for answers in words", column=str(name))
         for name in columns
@@ -434,7 +438,7 @@ def number_columns(columns: pd.DataFrame) -> pd.DataFrame:
     ]
     if faults:
         raise DesignError(faults)
-    return columns.astype("Float64").astype(float)
+    return columns.astype("Float64").astype(float).replace([np.inf, -np.inf], np.nan)
 
 
 def _levels(column: pd.Series) -> list:
@@ -449,16 +453,16 @@ def _is(column: pd.Series, value: object) -> pd.Series:
     return (column == value).fillna(False).astype(float).where(column.notna().to_numpy())
 
 
-def design_for(frame: pd.DataFrame | None, design: Design | None, *given: object) -> Design:
+def design_for(table: pd.DataFrame | None, design: Design | None, *given: object) -> Design:
     """The design given, or the one that the columns of a table tell; of the rows of all tables and arrays given."""
-    if frame is not None and not isinstance(frame, pd.DataFrame):
-        raise TypeError(f"the table stands after the values, groups are given as by=: found {frame!r} for a table")
-    if design is None and frame is None:
+    if table is not None and not isinstance(table, pd.DataFrame):
+        raise TypeError(f"the table stands after the values, groups are given as by=: found {table!r} for a table")
+    if design is None and table is None:
         raise TypeError("arrays need a design")
-    return check_rows(design_from_columns(frame) if design is None else design, frame, *given)
+    return check_rows(design_from_columns(table) if design is None else design, table, *given)
 
 
-def design_from_columns(frame: pd.DataFrame, *, lonely: str = "adjust") -> Design:
+def design_from_columns(table: pd.DataFrame, *, lonely: str = "adjust") -> Design:
     """The design that ``weight``, ``stratum`` and ``cluster`` of a table tell; what is not there is not assumed.
 
     Examples
@@ -466,8 +470,8 @@ def design_from_columns(frame: pd.DataFrame, *, lonely: str = "adjust") -> Desig
     >>> design_from_columns(pd.DataFrame({"weight": [1.0, 2.0], "cluster": ["a", "b"]}))
     Design(2 rows, 1 strata, 2 clusters, lonely adjust)
     """
-    found = {role: name for role, name in _ROLES.items() if name in frame}
-    return make_design(frame, **found, lonely=lonely)
+    found = {role: name for role, name in _ROLES.items() if name in table}
+    return make_design(table, **found, lonely=lonely)
 
 
 _ROLES = {"weight": "weight", "strata": "stratum", "clusters": "cluster"}
@@ -476,7 +480,7 @@ _ROLES = {"weight": "weight", "strata": "stratum", "clusters": "cluster"}
 def cells_of(
     numerator: pd.DataFrame,
     denominator: pd.DataFrame,
-    frame: pd.DataFrame | None,
+    table: pd.DataFrame | None,
     by: Columns | None,
     where: np.ndarray | pd.Series | None,
 ) -> Cells:
@@ -485,7 +489,7 @@ def cells_of(
     domain = domain_rows(where, rows)
     if not domain.any():
         raise DesignError(Fault("domain", "nobody in it", "at least one interview"))
-    group, groups = group_codes(by, frame, rows)
+    group, groups = group_codes(by, table, rows)
     names = numerator.columns.to_frame(index=False)
     names.columns = ["variable", "value"][: names.shape[1]]
     above, below = numerator.to_numpy(dtype=float), denominator.to_numpy(dtype=float)
@@ -500,11 +504,11 @@ def cells_of(
     return Cells(labels, above, below, inside, dropped, int((domain & (group < 0)).sum()))
 
 
-def group_codes(by: Columns | None, frame: pd.DataFrame | None, rows: int) -> tuple[np.ndarray, pd.DataFrame]:
+def group_codes(by: Columns | None, table: pd.DataFrame | None, rows: int) -> tuple[np.ndarray, pd.DataFrame]:
     """Code of each row's group (-1 where none) and the groups that occur, in order."""
     if by is None:
         return np.zeros(rows, dtype=int), pd.DataFrame(index=[0])
-    columns = chosen_columns(by, frame)
+    columns = chosen_columns(by, table)
     codes = pd.MultiIndex.from_frame(columns.reset_index(drop=True))
     missing = columns.isna().any(axis=1).to_numpy()
     ranks = [pd.Index(_levels(columns[name])).get_indexer(columns[name]) for name in columns]
@@ -601,68 +605,6 @@ def smooth(columns: np.ndarray, function: Callable[[np.ndarray], np.ndarray]) ->
     return estimator
 
 
-def effective_df(
-    full: Linearised, df: np.ndarray | float, design: Design, rule: str = "satterthwaite", *, lost: int = 0
-) -> np.ndarray:
-    r"""Degrees of freedom of every estimate's variance, from what the strata add to it.
-
-    Parameters
-    ----------
-    full : Linearised, of p estimates
-    df : (p,) array or float, clusters less strata: no more than these
-    design : Design
-    rule : {"satterthwaite", "design"}
-    lost : int
-        Coefficients beside the mean.
-
-    Returns
-    -------
-    (p,) array
-
-    Raises
-    ------
-    DesignError
-        A rule that is not known; replicate weights, which have degrees of freedom of their own.
-
-    Notes
-    -----
-    With :math:`v_h` what the :math:`n_h` clusters of stratum h add to the variance, :math:`(\sum v_h)^2 / \sum v_h^2 /
-    (n_h - 1)`: the chi-square with the mean and the variance that the estimated variance has, if cluster totals are
-    normal. Clusters less strata only where all strata add alike. In samples of 24 clusters of unequal weight, intervals
-    of means, correlations and Hedges' g held 89 to 92 % with clusters less strata, 92 to 94 % with these.
-
-    References
-    ----------
-    Satterthwaite, F. E. (1946). An approximate distribution of estimates of variance components. Biometrics Bulletin
-    2, 110-114. doi:10.2307/3002019
-
-    Examples
-    --------
-    >>> y = np.array([1.0, 2.0, 4.0, 8.0, 9.0, 1.0])
-    >>> design = make_design(strata=list("aaabbb"))
-    >>> effective_df(Linearised(y[:1], y[:, None], np.eye(1)), 4.0, design).round(2).tolist()
-    [2.48]
-    """
-    if rule == "design":
-        return np.broadcast_to(np.asarray(df, dtype=float) - lost, full.estimate.shape)
-    if rule != "satterthwaite":
-        raise DesignError(Fault("estimate", f"degrees of freedom by {rule!r}", "design, satterthwaite"))
-    if design.replicates is not None:
-        raise DesignError(Fault("estimate", "degrees of freedom by Satterthwaite with replicate weights", "design"))
-    weighted, first = design.weight[:, None] * full.scores, design.stages[0]
-    for calibration in design.calibrations:
-        weighted = calibration.residuals(weighted)
-    total = cluster_sums(weighted, first.cluster, len(first.stratum)) @ full.bread.T
-    drawn, strata = first.drawn, len(first.drawn)
-    centre = cluster_sums(total, first.stratum, strata) / drawn[:, None]
-    scale = (1 - drawn / first.population) * np.where(drawn > 1, drawn / np.maximum(drawn - 1, 1), 1.0)
-    added = cluster_sums((total - centre[first.stratum]) ** 2, first.stratum, strata) * scale[:, None]
-    spread = np.sum(added**2 / np.maximum(drawn - 1, 1)[:, None], axis=0)
-    found = np.divide(np.sum(added, axis=0) ** 2, spread, out=np.zeros(len(spread)), where=spread > 0)
-    whole = np.asarray(df, dtype=float)
-    return np.minimum(found, whole) * np.divide(whole - lost, whole, out=np.zeros_like(whole), where=whole > 0)
-
-
 def tidy_estimates(
     estimator: Callable[[np.ndarray], Linearised],
     cells: Cells,
@@ -674,7 +616,9 @@ def tidy_estimates(
     """Tidy rows with t intervals."""
     point, covariance = infer(estimator, design)
     n = cells.inside.sum(axis=0)
-    std_error = np.where(n > 0, np.sqrt(np.clip(np.diag(covariance), 0, None)), np.nan)
+    unknown = (n == 0) | _of_one_cluster(point, covariance, cells.inside, design)
+    covariance = np.where(unknown[:, None] | unknown, np.nan, covariance)
+    std_error = np.sqrt(np.clip(np.diag(covariance), 0, None))
     df = np.array([degrees_of_freedom(design, inside) if inside.any() else 0.0 for inside in cells.inside.T])
     full = estimator(design.weight)
     df = df if rule == "design" else effective_df(full, df, design, rule)
@@ -685,6 +629,14 @@ def tidy_estimates(
     table = pd.concat([cells.labels, results], axis=1)
     everybody = degrees_of_freedom(design, cells.inside.any(axis=1))
     return Estimates(table, covariance, everybody, cells.ungrouped)
+
+
+def _of_one_cluster(point: np.ndarray, covariance: np.ndarray, inside: np.ndarray, design: Design) -> np.ndarray:
+    """Flags of estimates without an error because all their rows are in one cluster (of several that there are)."""
+    first = design.stages[0]
+    reached = cluster_sums(inside.astype(float), first.cluster, len(first.stratum)) > 0
+    known = reached[(first.drawn >= first.population)[first.stratum]].any(axis=0)
+    return (reached.sum(axis=0) == 1) & ~known & (np.diag(covariance) <= 1e-20 * point**2)
 
 
 def _design_effect(full: Linearised, variance: np.ndarray, cells: Cells, weight: np.ndarray, kind: str) -> np.ndarray:

@@ -1,5 +1,6 @@
 """An item as numbers: what every estimate of answers in words starts from."""
 
+import numpy as np
 import pandas as pd
 
 from kzsurvey.errors import DesignError, Fault
@@ -7,6 +8,8 @@ from kzsurvey.errors import DesignError, Fault
 
 def numbers_of(column: pd.Series) -> pd.Series:
     """An item as floats: numbers as they are, categories by the number that names them or else by their order.
+
+    Infinite numbers are missing.
 
     Raises
     ------
@@ -19,7 +22,7 @@ def numbers_of(column: pd.Series) -> pd.Series:
     [2.0, 1.0, nan]
     """
     if pd.api.types.is_numeric_dtype(column.dtype):
-        return column.astype("Float64").astype(float)
+        return column.astype("Float64").astype(float).replace([np.inf, -np.inf], np.nan)
     values = pd.Index(column.dropna().unique())
     categories = column.dtype.categories if isinstance(column.dtype, pd.CategoricalDtype) else values
     named = pd.to_numeric(pd.Series(list(categories), dtype="object"), errors="coerce")

@@ -26,7 +26,7 @@ _BLOCK = 2_000_000  # of group counts held at once while resampling
 
 def intraclass(
     values: Columns,
-    frame: pd.DataFrame | None = None,
+    table: pd.DataFrame | None = None,
     *,
     groups: str | pd.Series | np.ndarray,
     where: np.ndarray | None = None,
@@ -39,9 +39,9 @@ def intraclass(
 
     Parameters
     ----------
-    values : column(s) of the frame, or arrays; numbers, or options in order
-    frame : DataFrame, one row per interview
-    groups : column of the frame, or (n,) array
+    values : column(s) of the table, or arrays; numbers, or options in order
+    table : DataFrame, one row per interview
+    groups : column of the table, or (n,) array
     where : (n,) bool array, the domain
     size : {"mean", "effective"}
         What stands for the size of groups of unequal size: their mean, as Bliese and R's multilevel have it, or
@@ -93,8 +93,8 @@ def intraclass(
     """
     if size not in SIZES:
         raise DesignError(Fault("intraclass", f"size {size!r}", ", ".join(SIZES), hint=nearest(str(size), SIZES)))
-    columns = _numbers(values, frame, "intraclass")
-    labels = _labels(groups, frame, len(columns), "intraclass")
+    columns = _numbers(values, table, "intraclass")
+    labels = _labels(groups, table, len(columns), "intraclass")
     domain = domain_rows(where, len(columns))
     grouped = {name: _by_group(columns[name], labels, domain, "intraclass") for name in columns}
     fail_if([fault for name, own in grouped.items() for fault in _variance_faults(own, name)], DesignError)
@@ -134,7 +134,7 @@ class Agreement:
 
 def within_agreement(
     items: Columns,
-    frame: pd.DataFrame | None = None,
+    table: pd.DataFrame | None = None,
     *,
     groups: str | pd.Series | np.ndarray,
     options: int,
@@ -147,10 +147,10 @@ def within_agreement(
 
     Parameters
     ----------
-    items : column(s) of the frame, or arrays
+    items : column(s) of the table, or arrays
         Items reversed already; interviews that leave out an item are left out.
-    frame : DataFrame, one row per interview
-    groups : column of the frame, or (n,) array
+    table : DataFrame, one row per interview
+    groups : column of the table, or (n,) array
     options : int
         Points of the answer scale, ``low`` to ``low + options - 1``.
     low : float
@@ -194,8 +194,8 @@ def within_agreement(
     >>> found.groups["n"].to_dict()
     {'a': 3, 'b': 3, 'c': 3}
     """
-    columns = _numbers(items, frame, "within_agreement")
-    labels = _labels(groups, frame, len(columns), "within_agreement")
+    columns = _numbers(items, table, "within_agreement")
+    labels = _labels(groups, table, len(columns), "within_agreement")
     published = options in _SLIGHT_SKEW
     wanted = null if null is not None else ("uniform", "slight_skew") if published else ("uniform",)
     variances = _null_variances(wanted, options)
@@ -230,7 +230,7 @@ def within_agreement(
 def decompose_correlation(
     first: str,
     second: str,
-    frame: pd.DataFrame,
+    table: pd.DataFrame,
     *,
     groups: str | pd.Series | np.ndarray,
     where: np.ndarray | None = None,
@@ -240,9 +240,9 @@ def decompose_correlation(
 
     Parameters
     ----------
-    first, second : str, columns of the frame
-    frame : DataFrame, one row per interview
-    groups : column of the frame, or (n,) array
+    first, second : str, columns of the table
+    table : DataFrame, one row per interview
+    groups : column of the table, or (n,) array
     where : (n,) bool array, the domain
     level : float
 
@@ -282,8 +282,8 @@ def decompose_correlation(
     1  between      0.95    0.734
     2   within     -0.71   -0.154
     """
-    columns = _numbers([first, second], frame, "decompose_correlation")
-    labels = _labels(groups, frame, len(columns), "decompose_correlation")
+    columns = _numbers([first, second], table, "decompose_correlation")
+    labels = _labels(groups, table, len(columns), "decompose_correlation")
     domain = domain_rows(where, len(columns))
     complete = domain & columns.notna().all(axis=1).to_numpy()
     own = [_by_group(columns[name].where(complete), labels, domain, "decompose_correlation") for name in columns]
@@ -302,20 +302,20 @@ def decompose_correlation(
 
 
 def centred_by_group(
-    frame: pd.DataFrame, columns: str | Sequence[str], *, groups: str | pd.Series | np.ndarray
+    table: pd.DataFrame, columns: str | Sequence[str], *, groups: str | pd.Series | np.ndarray
 ) -> pd.DataFrame:
     """Split columns into the mean of the group and the distance from it, for models that keep the two links apart.
 
     Parameters
     ----------
-    frame : DataFrame, one row per interview
-    columns : column(s) of the frame
-    groups : column of the frame, or (n,) array
+    table : DataFrame, one row per interview
+    columns : column(s) of the table
+    groups : column of the table, or (n,) array
 
     Returns
     -------
     DataFrame
-        The frame with ``<column>_between`` (mean of the group over those who answered) and ``<column>_within`` added;
+        The table with ``<column>_between`` (mean of the group over those who answered) and ``<column>_within`` added;
         missing where the group is.
 
     References
@@ -329,16 +329,16 @@ def centred_by_group(
     >>> centred_by_group(people, "pay", groups="office")[["pay_between", "pay_within"]].values.tolist()
     [[2.0, -1.0], [2.0, 1.0], [5.0, 0.0], [5.0, nan]]
     """
-    numbers = _numbers(columns, frame, "centred_by_group")
-    labels = _labels(groups, frame, len(frame), "centred_by_group")
+    numbers = _numbers(columns, table, "centred_by_group")
+    labels = _labels(groups, table, len(table), "centred_by_group")
     names = [f"{name}_{part}" for name in numbers for part in ("between", "within")]
-    taken = [name for name in names if name in frame]
+    taken = [name for name in names if name in table]
     fail_if([Fault("centred_by_group", f"a column {name!r} already", "new names") for name in taken], DesignError)
     means = numbers.groupby(labels, observed=True).transform("mean")
     added = {}
     for name in numbers:
         added |= {f"{name}_between": means[name], f"{name}_within": numbers[name] - means[name]}
-    return frame.assign(**added)
+    return table.assign(**added)
 
 
 class _Grouped(NamedTuple):
@@ -352,9 +352,9 @@ class _Grouped(NamedTuple):
     dropped: int
 
 
-def _numbers(values: Columns, frame: pd.DataFrame | None, function: str) -> pd.DataFrame:
+def _numbers(values: Columns, table: pd.DataFrame | None, function: str) -> pd.DataFrame:
     """The columns asked for as floats; words without an order are refused by name."""
-    columns, numbers, faults = chosen_columns(values, frame), {}, []
+    columns, numbers, faults = chosen_columns(values, table), {}, []
     for name in columns:
         try:
             numbers[name] = numbers_of(columns[name])
@@ -364,17 +364,17 @@ def _numbers(values: Columns, frame: pd.DataFrame | None, function: str) -> pd.D
     return pd.DataFrame(numbers, index=columns.index)
 
 
-def _labels(groups: object, frame: pd.DataFrame | None, rows: int, function: str) -> pd.Series:
+def _labels(groups: object, table: pd.DataFrame | None, rows: int, function: str) -> pd.Series:
     """The group of each row."""
     if isinstance(groups, str):
-        known = [] if frame is None else [str(column) for column in frame]
+        known = [] if table is None else [str(column) for column in table]
         if groups not in known:
             hint = nearest(groups, known)
             raise DesignError(Fault(function, f"unknown column {groups!r}", "a column of the table", hint=hint))
-        return frame[groups]
+        return table[groups]
     if len(groups) != rows:
         raise ValueError(f"{len(groups)} groups for {rows} rows")
-    index = None if frame is None else frame.index
+    index = None if table is None else table.index
     return pd.Series(np.asarray(groups), index=index, name=getattr(groups, "name", None))
 
 

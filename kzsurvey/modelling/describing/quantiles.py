@@ -16,21 +16,20 @@ from kzsurvey.modelling.describing.estimates import (
     cells_of,
     chosen_columns,
     design_for,
-    effective_df,
     number_columns,
 )
 from kzsurvey.modelling.describing.numbers import numbers_of
 from kzsurvey.modelling.sampling.design import Design, degrees_of_freedom
 from kzsurvey.modelling.sampling.intervals import PROPORTIONS, proportion_interval
 from kzsurvey.modelling.sampling.intervals import interval as t_interval
-from kzsurvey.modelling.sampling.variance import Linearised, infer
+from kzsurvey.modelling.sampling.variance import Linearised, effective_df, infer
 
 _ROUNDING = 1e-12  # a share this little above 1 is 1
 
 
 def quantile(
     values: Columns,
-    frame: pd.DataFrame | None = None,
+    table: pd.DataFrame | None = None,
     *,
     p: float | Sequence[float] = 0.5,
     design: Design | None = None,
@@ -45,10 +44,10 @@ def quantile(
 
     Parameters
     ----------
-    values : column name(s) of ``frame``, or arrays
+    values : column name(s) of ``table``, or arrays
         Numbers, or ordered categories by the numbers that name them, else counted from 1: the third answer is 3.
         ``definition="math"`` gives an answer there is, never one halfway between two.
-    frame : DataFrame, one row per interview
+    table : DataFrame, one row per interview
     p : float or several, above 0 and below 1
         0.5 is the median.
     definition : a key of ``QUANTILES``
@@ -107,21 +106,21 @@ def quantile(
     [{'variable': 'pay', 'p': 0.25, 'estimate': 4.0, 'n': 4}, {'variable': 'pay', 'p': 0.5, 'estimate': 7.5, 'n': 4}]
     """
     shares = np.atleast_1d(np.asarray(p, dtype=float))
-    design = design_for(frame, design, values, by, where)
+    design = design_for(table, design, values, by, where)
     _check(shares, definition, interval, design)
-    chosen = chosen_columns(values, frame)
+    chosen = chosen_columns(values, table)
     ordered = {name: numbers_of(chosen[name]) for name in chosen if getattr(chosen[name].dtype, "ordered", False)}
     columns = number_columns(chosen.assign(**ordered))
-    cells = cells_of(columns, pd.DataFrame(1.0, columns.index, columns.columns), frame, by, where)
+    cells = cells_of(columns, pd.DataFrame(1.0, columns.index, columns.columns), table, by, where)
     rows = [
         _cell_rows(cells, number, shares, design, definition, interval, level, df)
         for number in range(len(cells.labels))
     ]
     labels = cells.labels.loc[cells.labels.index.repeat(len(shares))].reset_index(drop=True)
     labels.insert(1, "p", np.tile(shares, len(cells.labels)))
-    table = pd.concat([labels, pd.concat(rows, ignore_index=True)], axis=1)
-    covariance = _joint(cells, table, shares, design)
-    return Estimates(table, covariance, degrees_of_freedom(design, cells.inside.any(axis=1)), cells.ungrouped)
+    found = pd.concat([labels, pd.concat(rows, ignore_index=True)], axis=1)
+    covariance = _joint(cells, found, shares, design)
+    return Estimates(found, covariance, degrees_of_freedom(design, cells.inside.any(axis=1)), cells.ungrouped)
 
 
 def weighted_quantile(

@@ -123,7 +123,7 @@ def mediation_sensitivity(
     grid = np.round(np.arange(-0.95, 0.951, 0.05), 2) if rho is None else np.atleast_1d(np.asarray(rho, dtype=float))
     fail_if(_mediation_faults(asked, table, grid), DesignError)
     scene = _scene(asked, table)
-    df = float(min(asked.mediator.summary["df"], asked.outcome.summary["df"]))
+    df = float(min(side.terms["df"].min() for side in (asked.mediator, asked.outcome)))
     size, names = len(grid), ["indirect"]
     everywhere = np.concatenate([grid, _FINE])
     estimate, std_error = _estimates(scene, everywhere)
@@ -186,8 +186,6 @@ def _mediation_faults(asked: _Asked, table: pd.DataFrame, rho: np.ndarray) -> li
         return faults
     if not ((np.abs(rho) < 1).all() and len(rho)):
         faults.append(Fault(title, f"rho {rho.tolist()}", "correlations between -1 and 1"))
-    corrections = {fit.extra.get("small_sample", "none") for fit in (mediator, outcome)} - {"none"}
-    faults += [Fault(title, f"small_sample {one}", "none: it is made for coefficients") for one in sorted(corrections)]
     own, other = mediator.extra, outcome.extra
     if len(own["rows"]) != len(other["rows"]) or len(table) != len(own["rows"]):
         lengths = f"tables of {len(own['rows'])}, {len(other['rows'])} and {len(table)} rows"

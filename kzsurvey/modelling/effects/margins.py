@@ -116,7 +116,8 @@ def marginal_effects(
         ``sampled``: the rows averaged over are a sample, like the outcome. ``fixed``: they are the population itself,
         so that only the coefficients have errors (as in R's margins and marginaleffects). Where None, ``sampled``; of
         :func:`kzsurvey.modelling.fit_mixed` always ``fixed``, with the errors that the model itself says and the
-        fewest degrees of freedom of the terms an effect depends on.
+        fewest degrees of freedom of the terms an effect depends on. Corrections of a fit for few clusters count in
+        both.
     level : float, of the intervals
 
     Returns
@@ -409,13 +410,13 @@ def _rows(fit: Fit, table: pd.DataFrame, where: np.ndarray | None, keys: list[st
 def _inferred(fit: Fit, averages: _Averages, design: Design) -> tuple[np.ndarray, np.ndarray, float | np.ndarray]:
     """Averages, covariance and degrees of freedom; of a fit with errors of its own, from those."""
     own = fit.kind == "mixed"
-    if not own and fit.extra.get("small_sample", "none") == "none":
+    if not own:
         return (*infer(averages, design), _df(fit))
     estimate, slope = averages.moved(fit.terms["estimate"].to_numpy(), design.weight)
     share = np.abs(slope) * np.sqrt(np.diag(fit.covariance))
     counts = share > _NO_PART * share.max(axis=1, keepdims=True)
     fewest = np.where(counts, fit.terms["df"].to_numpy(), np.inf).min(axis=1)
-    return estimate, slope @ fit.covariance @ slope.T, fewest if own else _df(fit)
+    return estimate, slope @ fit.covariance @ slope.T, fewest
 
 
 def _chosen(fit: Fit, variables: Sequence[str] | str | None) -> list[str]:
@@ -443,11 +444,8 @@ def _covariates_faults(fit: Fit, table: pd.DataFrame, covariates: str) -> list[F
     hint = 'covariates="fixed" takes the rows as they are'
     if fit.kind == "mixed":
         return [Fault(place, "sampled covariates of a model with group effects", "covariates fixed", hint=hint)]
-    correction = fit.extra.get("small_sample", "none")
-    faults = [Fault(place, f"sampled covariates with small_sample {correction}", "small_sample none", hint=hint)]
     other = f"a table of {len(table)} rows, and a design of {rows}"
-    lengths = [Fault(place, other, "the table the model was fitted to", hint=hint)]
-    return (faults if correction != "none" else []) + (lengths if len(table) != rows else [])
+    return [Fault(place, other, "the table the model was fitted to", hint=hint)] if len(table) != rows else []
 
 
 def _predictable(fit: Fit) -> None:

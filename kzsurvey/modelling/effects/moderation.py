@@ -64,7 +64,7 @@ def simple_slopes(
     -------
     DataFrame, one row per value (and category of the term)
         ``term``, ``contrast`` (of categories), ``moderator``, ``at``, ``estimate`` (per unit of the term),
-        ``std_error``, ``df``, ``conf_low``, ``conf_high``, ``p_value``, ``scale`` in words.
+        ``std_error``, ``df``, ``conf_low``, ``conf_high``, ``p_value``, ``n`` (rows of the fit), ``scale`` in words.
 
     Raises
     ------
@@ -128,7 +128,8 @@ def interaction_curve(
     Returns
     -------
     DataFrame, one row per value
-        ``contrast`` (of a term in categories), ``value``, ``effect``, ``std_error``, ``conf_low``, ``conf_high``.
+        ``contrast`` (of a term in categories), ``value``, ``estimate`` (the effect there), ``std_error``, ``df``,
+        ``conf_low``, ``conf_high``.
 
     Raises
     ------
@@ -141,8 +142,8 @@ def interaction_curve(
     >>> from kzsurvey.modelling.regression.regression import fit_regression
     >>> table = pd.DataFrame({"x": [1.0, 2, 3, 4, 5, 6], "m": [1.0, 3, 2, 5, 4, 1], "y": [1.0, 3, 3, 9, 9, 5]})
     >>> fit = fit_regression(table, "y ~ x * m", design=make_design(weight=np.ones(6)))
-    >>> interaction_curve(fit, "x", "m", table=table, points=3)[["value", "effect"]].round(3).to_dict("list")
-    {'value': [1.0, 3.0, 5.0], 'effect': [0.809, 1.479, 2.149]}
+    >>> interaction_curve(fit, "x", "m", table=table, points=3)[["value", "estimate"]].round(3).to_dict("list")
+    {'value': [1.0, 3.0, 5.0], 'estimate': [0.809, 1.479, 2.149]}
     """
     effect = _effect(fit, term, moderator, table)
     title = effect.title
@@ -545,8 +546,7 @@ def _slopes(effect: _Effect, value: object, *, level: float) -> pd.DataFrame:
 def _response_slopes(effect: _Effect, value: object, *, table: pd.DataFrame, level: float) -> pd.DataFrame:
     """The same, of the expected outcome."""
     fit, world = effect.fit, set_to(table, {effect.moderator: value})
-    covariates = None if fit.extra.get("small_sample", "none") == "none" else "fixed"
-    found = marginal_effects(fit, world, variables=effect.term, covariates=covariates, level=level).table
+    found = marginal_effects(fit, world, variables=effect.term, level=level).table
     labels = {name: found[name] for name in ("contrast", "category") if name in found}
     return _labelled(effect, value, labels, found[list(_NUMBERS)], "expected outcome")
 
@@ -557,7 +557,8 @@ _NUMBERS = ("estimate", "std_error", "df", "conf_low", "conf_high", "p_value")
 def _labelled(effect: _Effect, value: object, labels: dict, found: pd.DataFrame, scale: str) -> pd.DataFrame:
     """What the rows are about, before and after their numbers."""
     about = {"term": effect.term} | labels | {"moderator": effect.moderator, "at": value}
-    return pd.concat([pd.DataFrame(about, index=found.index), found], axis=1).assign(scale=scale)
+    rows = pd.concat([pd.DataFrame(about, index=found.index), found], axis=1)
+    return rows.assign(n=len(effect.column), scale=scale)
 
 
 def _estimates(fit: Fit, contrast: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -590,10 +591,8 @@ def _curve(
         reach = np.array([critical(one) for one in df]) * std_error
         low, high = estimate - reach, estimate + reach
     label = effect.parts[number].label
-    return pd.DataFrame(
-        ({"contrast": label} if label else {})
-        | {"value": values, "effect": estimate, "std_error": std_error, "conf_low": low, "conf_high": high}
-    )
+    about = ({"contrast": label} if label else {}) | {"value": values, "estimate": estimate}
+    return pd.DataFrame(about | {"std_error": std_error, "df": df, "conf_low": low, "conf_high": high})
 
 
 def _line(effect: _Effect, values: list) -> np.ndarray:

@@ -104,8 +104,11 @@ class Stack:
 
     @property
     def df(self) -> float:
-        """Degrees of freedom: the fewest any of the equations has."""
-        return float(min(one.fit.summary["df"] for one in self.fitted))
+        """Degrees of freedom: the fewest of any coefficient on the paths."""
+        df = np.full(self.equations.size, np.inf)
+        for one, place in zip(self.fitted, _places(self), strict=True):
+            df[place] = one.fit.terms["df"]
+        return float(min(df[place][np.abs(matrix).max(axis=0) > 0].min() for place, matrix in self.paths))
 
 
 def effect_terms(
@@ -232,7 +235,7 @@ def quasi_draws(stack: Stack, estimate: np.ndarray, covariance: np.ndarray, *, d
     """Averages under parameters drawn from their joint distribution.
 
     What the averages owe to the covariates in the sample, beside the parameters, is drawn with them. Draws are
-    multivariate t with the degrees of freedom of the design.
+    multivariate t with the degrees of freedom of the stack.
 
     Parameters
     ----------
@@ -248,10 +251,13 @@ def quasi_draws(stack: Stack, estimate: np.ndarray, covariance: np.ndarray, *, d
     size, count = stack.equations.size, len(estimate)
     apart = np.eye(count)
     apart[size:, :size] = -row_values(stack, estimate[:size], stack.share)[1]
-    spread, vectors = np.linalg.eigh(apart @ covariance @ apart.T)
+    own = apart @ covariance @ apart.T
+    varies = np.diag(own) > 1e-12 * np.diag(covariance)  # a path has nothing of its own beside the parameters
+    scale = np.sqrt(np.where(varies, np.diag(own), 1.0))
+    spread, vectors = np.linalg.eigh(np.where(np.outer(varies, varies), own / np.outer(scale, scale), 0.0))
     rng = np.random.default_rng(seed)
     wide = np.sqrt(stack.df / rng.chisquare(stack.df, draws))
-    moved = (vectors * np.sqrt(np.maximum(spread, 0.0))) @ rng.standard_normal((count, draws)) * wide
+    moved = (scale[:, None] * vectors * np.sqrt(np.maximum(spread, 0.0))) @ rng.standard_normal((count, draws)) * wide
     theta = estimate[:size, None] + moved[:size]
     variances = [place for place, (one, other) in _spread_places(stack) if one == other]
     theta[variances] = np.maximum(theta[variances], 0.0)
@@ -278,10 +284,9 @@ def bootstrap_draws(stack: Stack, estimate: np.ndarray, covariance: np.ndarray, 
     design, rows = stack.design, stack.rows
     cluster, weight = design.stages[0].cluster[rows], design.weight[rows]
     present, code = np.unique(cluster, return_inverse=True)
-    places = [*(one.place for one in stack.equations.mediators), stack.equations.outcome.place]
     starts = [
         warm_start(Equation(one.side.kind, one.y, one.matrix, one.cuts, estimate[place]), weight, code)
-        for one, place in zip(stack.fitted, places, strict=True)
+        for one, place in zip(stack.fitted, _places(stack), strict=True)
     ]
     found = []
     for factor in bootstrap_factors(design, draws, rows=len(weight), seed=seed):
@@ -291,6 +296,11 @@ def bootstrap_draws(stack: Stack, estimate: np.ndarray, covariance: np.ndarray, 
         theta = np.vstack([theta, _drawn_spread(stack, theta, share)])
         found.append(averages_of_draws(stack, theta, share))
     return np.hstack(found)
+
+
+def _places(stack: Stack) -> list[slice]:
+    """Where each equation has its parameters."""
+    return [*(one.place for one in stack.equations.mediators), stack.equations.outcome.place]
 
 
 def _scene_effects(unit: np.ndarray) -> dict[str, np.ndarray]:

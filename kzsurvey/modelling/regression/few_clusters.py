@@ -19,12 +19,11 @@ def small_sample_faults(correction: str, design: Design, place: str) -> list[Fau
         return []
     lacking = {
         "replicate weights": design.replicates is not None,
-        "calibrated weights": bool(design.calibrations),
         "a finite population": bool(np.isfinite(design.stages[0].population).any()),
     }
     hint = "leave small_sample out, or describe the design by weights, strata and clusters alone"
     return [
-        Fault(place, f"small_sample {correction} with {what}", "one stage of clusters, weights as drawn", hint=hint)
+        Fault(place, f"small_sample {correction} with {what}", "clusters and weights", hint=hint)
         for what, there in lacking.items()
         if there
     ]
@@ -60,8 +59,9 @@ def corrected(
     of the variance that :math:`e_g` has left under the model, :math:`[(I - H)(I - H)^T]_{gg}`, so that the covariance
     is unbiased where rows are independent; ``CR3`` takes :math:`(I - H_{gg})^{-1}` (the jackknife), ``CR1`` the
     constant of m clusters :math:`m / (m - 1)`, ``CR1S`` Stata's constant. The degrees of freedom are those of the
-    chi-square distribution with the mean and variance of each term's variance under that model. Strata are not
-    credited: where they differ, the errors are on the safe side.
+    chi-square distribution with the mean and variance of each term's variance under that model. Strata, and margins
+    that the weights are calibrated to, are not credited: where outcomes differ between strata, or along the margins,
+    beyond what the terms say, the errors are on the safe side.
 
     References
     ----------
@@ -99,6 +99,43 @@ def corrected(
     return covariance, np.array(df)
 
 
+def least_move(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    r"""The smallest linear change of some errors that gives them another covariance.
+
+    Parameters
+    ----------
+    before, after : (p, p) arrays, covariances
+
+    Returns
+    -------
+    (p, p) array
+        A with :math:`A V A^T` the covariance after; of errors in units of those before, symmetric, and as near to no
+        change as can be (the optimal transport of a normal distribution).
+
+    References
+    ----------
+    Knott, M., & Smith, C. S. (1984). On the optimal mapping of distributions. Journal of Optimization Theory and
+    Applications 43, 39-49. doi:10.1007/BF00934745
+
+    Examples
+    --------
+    >>> least_move(np.diag([1.0, 4.0]), np.diag([4.0, 9.0])).tolist()
+    [[2.0, 0.0], [0.0, 1.5]]
+    """
+    size = np.sqrt(np.diag(before))
+    root = _power(before / np.outer(size, size), 0.5)
+    middle = _power(root @ (after / np.outer(size, size)) @ root, 0.5)
+    undone = np.linalg.pinv(root, rcond=1e-12, hermitian=True)
+    return (undone @ middle @ undone) * np.outer(size, 1 / size)
+
+
+def _power(matrix: np.ndarray, exponent: float) -> np.ndarray:
+    """A power of a symmetric matrix; directions of which nothing is left become 0."""
+    values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
+    power = np.where(values > 1e-12, np.maximum(values, 1e-12) ** exponent, 0.0)
+    return (vectors * power) @ vectors.T
+
+
 def _constant(correction: str, clusters: int, rows: int, terms: int) -> float:
     """What the sum over clusters is multiplied with."""
     by_clusters = clusters / (clusters - 1)
@@ -130,10 +167,12 @@ def _cluster(
         left = -hat - hat.T + near @ middle @ near.T if correction == "CR2" else -hat
         if correction == "CR2" and variance is not None:
             inner = np.eye(len(X)) + basis @ left @ basis.T
-            root = _root(variance[:, None] * inner * variance)
+            root = _power(variance[:, None] * inner * variance, -0.5)
             e, pull = root @ (variance * e), variance[:, None] * (root @ pull)
         else:
-            change = _root(np.eye(len(left)) + left) if correction == "CR2" else _inverse(np.eye(len(left)) + left)
+            change = (
+                _power(np.eye(len(left)) + left, -0.5) if correction == "CR2" else _inverse(np.eye(len(left)) + left)
+            )
             change = change - np.eye(len(left))
             e, pull = e + basis @ (change @ (basis.T @ e)), pull + basis @ (change.T @ (basis.T @ pull))
     return weighted.T @ e, X.T @ pull, weighted.T @ pull, (pull**2).sum(axis=0)
@@ -144,13 +183,6 @@ def _basis(columns: np.ndarray) -> np.ndarray:
     size = np.linalg.norm(columns, axis=0)
     vectors, values, _ = np.linalg.svd(columns / np.where(size > 0, size, 1.0), full_matrices=False)
     return vectors[:, values > 1e-10 * max(values[0], 1e-300)]
-
-
-def _root(left: np.ndarray) -> np.ndarray:
-    """Inverse square root; directions of which nothing is left become 0."""
-    values, vectors = np.linalg.eigh((left + left.T) / 2)
-    power = np.where(values > 1e-12, np.maximum(values, 1e-12) ** -0.5, 0.0)
-    return (vectors * power) @ vectors.T
 
 
 def _inverse(left: np.ndarray) -> np.ndarray:

@@ -2,21 +2,24 @@
 
 import ast
 import difflib
+import math
 import re
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from formulaic import Formula, ModelMatrix, ModelSpec, SimpleFormula
+from formulaic import Formula, ModelSpec, SimpleFormula
 from formulaic.errors import DataMismatchWarning, FormulaicError
 
 from kzsurvey.errors import DesignError, Fault, fail_if
 from kzsurvey.modelling.sampling.design import domain_rows
 
 _FUNCTIONS = {"np": np}  # what a formula may use beside the transforms of formulaic (C, center, scale, poly, bs)
+_CODED = re.compile(r"C\((`[^`]+`|\w+)(?:,.*)?\)")
 _QUOTED = re.compile(r"`([^`]+)`")
 _IN_BACKTICKS = "a name with spaces or signs stands in backticks: `hours a week`"
 
@@ -84,23 +87,23 @@ def prepare(
     Traceback (most recent call last):
     kzsurvey.errors.DesignError: model H1: found unknown variable 'plce'; allowed: columns of the table; perhaps place
     """
-    left, right, variables = _parsed(formula, name)
-    needed = sorted({*variables, *also})
+    parsed = _parsed(formula, name)
+    needed = sorted({*parsed.variables, *also})
     unknown = unknown_variables(needed, table, name=name)
     fail_if([replace(fault, hint=_quoted(fault.hint)) for fault in unknown], DesignError)
     domain = domain_rows(where, len(table), place=_model(name))
-    rows = domain & _known(table, needed)
+    columns = {column: table[column] for column in needed}
+    rows = domain & _known(columns, len(table))
     if not rows.any():
         found = "nobody in its domain" if not domain.any() else "nobody in its domain with every variable known"
         raise DesignError(Fault(_model(name), found, "at least one interview"))
-    used = _used(table, needed, rows)
-    outcome = used[left] if left in used else _outcome(left, used, name)
-    matrix = _evaluated(right, used, name)
-    names = tuple(map(str, matrix.model_spec.column_names))
-    values = np.asarray(matrix, dtype=float)
-    fail_if(_infinite_faults(values, names, name), DesignError)
+    used = _used(columns, table.index, rows, parsed.coded)
+    outcome = _outcome(parsed.left, used, name)
+    matrix, spec = _numbers(parsed, used) or _evaluated(parsed.right, used, name)
+    names = tuple(map(str, spec.column_names))
+    fail_if([*_outcome_faults(outcome, parsed.left, name), *_infinite_faults(matrix, names, name)], DesignError)
     dropped = int(domain.sum() - rows.sum())
-    return Prepared(outcome, values, names, rows, dropped, left, matrix.model_spec)
+    return Prepared(outcome, matrix, names, rows, dropped, parsed.left, spec)
 
 
 def model_matrix(spec: ModelSpec, table: pd.DataFrame, *, name: str = "") -> np.ndarray:
@@ -130,10 +133,12 @@ def model_matrix(spec: ModelSpec, table: pd.DataFrame, *, name: str = "") -> np.
     """
     needed = sorted(_names_in(*_factors(spec.formula)))
     fail_if(unknown_variables(needed, table, name=name), DesignError)
-    rows = _known(table, needed)
+    columns = {column: table[column] for column in needed}
+    rows = _known(columns, len(table))
     matrix = np.full((len(table), len(spec.column_names)), np.nan)
     if rows.any():
-        values = np.asarray(_evaluated(spec, _used(table, needed, rows), name), dtype=float)
+        used = _used(columns, table.index, rows, _coded(_factors(spec.formula)))
+        values, _ = _evaluated(spec, used, name)
         fail_if(_infinite_faults(values, tuple(map(str, spec.column_names)), name), DesignError)
         matrix[rows] = values
     return matrix
@@ -150,6 +155,17 @@ def variables_of(spec: ModelSpec) -> list[str]:
     """
     found = [name for factor in _factors(spec.formula) for name in sorted(_names_in(factor))]
     return list(dict.fromkeys(found))
+
+
+def formula_variables(formula: str, *, name: str = "") -> list[str]:
+    """Variables that a formula names, both sides, sorted.
+
+    Examples
+    --------
+    >>> formula_variables("load ~ center(pay) + C(level)")
+    ['level', 'load', 'pay']
+    """
+    return sorted(_parsed(formula, name)[2])
 
 
 def categorical_variables(spec: ModelSpec) -> set[str]:
@@ -199,8 +215,29 @@ def _model(name: str) -> str:
     return f"model {name}".strip()
 
 
-def _parsed(formula: str, name: str) -> tuple[str, SimpleFormula, frozenset[str]]:
-    """Left side as written, right side parsed, and the variables of both."""
+class _Parsed(NamedTuple):
+    """A formula taken apart.
+
+    Attributes
+    ----------
+    left : str, as written
+    right : SimpleFormula
+    variables : set of str, of both sides
+    coded : set of str, variables that are nothing but categories: C(year)
+    products : the columns that each term multiplies (none: the intercept); None where a term is anything else
+    numbers : ModelSpec of such a formula where all these columns are numbers: the same for every table
+    """
+
+    left: str
+    right: SimpleFormula
+    variables: frozenset[str]
+    coded: frozenset[str]
+    products: tuple[tuple[str, ...], ...] | None = None
+    numbers: ModelSpec | None = None
+
+
+def _parsed(formula: str, name: str) -> _Parsed:
+    """A formula taken apart, or why it cannot be."""
     try:
         return _understood(formula)
     except (FormulaicError, SyntaxError) as error:
@@ -211,7 +248,7 @@ def _parsed(formula: str, name: str) -> tuple[str, SimpleFormula, frozenset[str]
 
 
 @lru_cache(maxsize=256)
-def _understood(formula: str) -> tuple[str, SimpleFormula, frozenset[str]]:
+def _understood(formula: str) -> _Parsed:
     """The parts of a formula; parsing takes longer than a small fit."""
     left, tilde, right = (part.strip() for part in formula.partition("~"))
     if not (left and tilde and right) or "~" in right or "|" in formula:
@@ -221,7 +258,19 @@ def _understood(formula: str) -> tuple[str, SimpleFormula, frozenset[str]]:
     parsed = Formula(right)
     variables = frozenset(_names_in(left, *_factors(parsed)))
     alone = _QUOTED.fullmatch(left)
-    return alone[1] if alone else left, parsed, variables
+    coded = _coded([left, *_factors(parsed)])
+    found, products = _Parsed(alone[1] if alone else left, parsed, variables, coded), _products(parsed)
+    if products is None:
+        return found
+    any_row = pd.DataFrame(0.0, [0], sorted(variables))
+    return found._replace(products=products, numbers=parsed.get_model_matrix(any_row, output="numpy").model_spec)
+
+
+def _products(formula: SimpleFormula) -> tuple[tuple[str, ...], ...] | None:
+    """The columns that each term multiplies; None where a term is anything else."""
+    terms = [[factor for factor in term.factors if factor.expr != "1"] for term in formula]
+    plain = all(factor.eval_method.value == "lookup" for factors in terms for factor in factors)
+    return tuple(tuple(factor.expr for factor in factors) for factors in terms) if plain else None
 
 
 def _factors(formula: SimpleFormula) -> list[str]:
@@ -240,25 +289,45 @@ def _names_in(*expressions: str) -> set[str]:
     return quoted | (names - set(_FUNCTIONS))
 
 
+def _coded(factors: list[str]) -> frozenset[str]:
+    """Variables that stand in ``C(...)`` only."""
+    inside = {name for factor in factors if (found := _CODED.fullmatch(factor)) for name in _names_in(found[1])}
+    return frozenset(inside - _names_in(*(factor for factor in factors if not _CODED.fullmatch(factor))))
+
+
 def _quoted(hint: str) -> str:
     """A hint at a column as a formula has to write it."""
     near = hint.removeprefix("perhaps ")
     return hint if not near or near.isidentifier() else f"perhaps `{near}`, with its backticks"
 
 
-def _known(table: pd.DataFrame, needed: Iterable[str]) -> np.ndarray:
+def _known(columns: dict[str, pd.Series], count: int) -> np.ndarray:
     """Rows where all of some variables are known."""
-    known = np.ones(len(table), dtype=bool)
-    for column in needed:
-        known &= ~np.asarray(pd.isna(table[column].array), dtype=bool)
+    known = np.ones(count, dtype=bool)
+    for column in columns.values():
+        known &= ~np.asarray(pd.isna(column.array), dtype=bool)
     return known
 
 
-def _used(table: pd.DataFrame, needed: Iterable[str], rows: np.ndarray) -> pd.DataFrame:
-    """Some variables in some rows, as formulaic takes them."""
+class _Used(NamedTuple):
+    """Some variables in some rows: columns as floats or categories, and the index of the rows."""
+
+    columns: dict[str, np.ndarray | pd.Categorical]
+    index: pd.Index
+
+
+def _used(columns: dict[str, pd.Series], index: pd.Index, rows: np.ndarray, coded: frozenset[str]) -> _Used:
+    """Some variables in some rows."""
     everybody = bool(rows.all())
-    columns = {column: _plain(table[column] if everybody else table[column][rows]) for column in needed}
-    return pd.DataFrame(columns, index=table.index if everybody else table.index[rows], copy=False)
+    plain = {name: _plain(column if everybody else column[rows]) for name, column in columns.items()}
+    whole = {name: _whole(plain[name]) for name in coded & plain.keys()}
+    return _Used(plain | whole, index if everybody else index[rows])
+
+
+def _whole(values: np.ndarray | pd.Categorical) -> np.ndarray | pd.Categorical:
+    """Numbers that name categories: 2022, not 2022.0."""
+    whole = isinstance(values, np.ndarray) and (np.abs(values) < 2**53).all() and (values == np.floor(values)).all()
+    return values.astype(np.int64) if whole else values
 
 
 def _plain(column: pd.Series) -> np.ndarray | pd.Categorical:
@@ -270,23 +339,63 @@ def _plain(column: pd.Series) -> np.ndarray | pd.Categorical:
     return pd.Categorical(column)
 
 
-def _outcome(left: str, used: pd.DataFrame, name: str) -> pd.Series:
-    """An outcome that is more than a column."""
-    values = np.asarray(_evaluated(Formula(left, _context=None), used, name), dtype=float)[:, -1]
-    return pd.Series(values, index=used.index)
+def _outcome(left: str, used: _Used, name: str) -> pd.Series:
+    """A column, or what is computed of columns."""
+    if left in used.columns:
+        return pd.Series(used.columns[left], index=used.index, name=left)
+    return pd.Series(_evaluated(Formula(left, _context=None), used, name)[0][:, -1], index=used.index)
 
 
-def _evaluated(formula: SimpleFormula | ModelSpec, used: pd.DataFrame, name: str) -> ModelMatrix:
-    """The model matrix as an array, or what in the formula cannot be evaluated."""
+def _numbers(parsed: _Parsed, used: _Used) -> tuple[np.ndarray, ModelSpec] | None:
+    """Matrix and specification of a formula of numbers and their products; None where there is more to it.
+
+    Formulaic gives the same, in a time that is most of a small fit.
+    """
+    products, columns = parsed.products, used.columns
+    named = {column for term in products or () for column in term}
+    if not products or not all(isinstance(columns[column], np.ndarray) for column in named):
+        return None
+    ones = np.ones(len(used.index))
+    matrix = np.stack([math.prod((columns[column] for column in term), start=ones) for term in products], axis=1)
+    return matrix, parsed.numbers
+
+
+def _evaluated(formula: SimpleFormula | ModelSpec, used: _Used, name: str) -> tuple[np.ndarray, ModelSpec]:
+    """Matrix and specification by formulaic, or what in the formula cannot be evaluated."""
+    table = pd.DataFrame(used.columns, index=used.index, copy=False)
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("error", DataMismatchWarning)
-            return formula.get_model_matrix(used, context=_FUNCTIONS, na_action="ignore", output="numpy")
+            matrix = formula.get_model_matrix(table, context=_FUNCTIONS, na_action="ignore", output="numpy")
+        return np.asarray(matrix, dtype=float), matrix.model_spec
     except (DataMismatchWarning, FormulaicError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise DesignError(
             Fault(_model(name), f"a term that cannot be evaluated: {reason}", "C(), center(), np.log() ...")
         ) from error
+
+
+def offset_numbers(table: pd.DataFrame, offset: str, rows: np.ndarray, *, name: str = "") -> np.ndarray:
+    """An offset as numbers, known for the rows used.
+
+    Examples
+    --------
+    >>> offset_numbers(pd.DataFrame({"log_days": [0.0, None]}), "log_days", np.array([True, False])).tolist()
+    [0.0, nan]
+    """
+    fail_if(unknown_variables([offset], table, name=name), DesignError)
+    values = pd.to_numeric(table[offset], errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+    if not np.isfinite(values[rows]).all():
+        raise DesignError(Fault(_model(name), f"offset {offset} with values other than numbers", "numbers"))
+    return values
+
+
+def _outcome_faults(outcome: pd.Series, left: str, name: str) -> list[Fault]:
+    """An outcome such as the log of 0."""
+    values = outcome.to_numpy()
+    bad = int(np.isinf(values).sum()) if values.dtype == float else 0
+    found = f"outcome {left} is not a finite number in {bad} interviews"
+    return [Fault(_model(name), found, "finite numbers")] if bad else []
 
 
 def _infinite_faults(matrix: np.ndarray, names: tuple[str, ...], name: str) -> list[Fault]:

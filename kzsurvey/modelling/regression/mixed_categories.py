@@ -92,6 +92,9 @@ def fit_categories(
     """
     make = {"logistic": _logistic, "ordinal": _ordinal}[family]
     problem = make(prepared, table, code, nodes, name)
+    if constant_inside(pd.factorize(prepared.outcome)[0].astype(float), code):
+        found, hint = "an outcome that is the same for everybody in each group", "a regression over the groups"
+        raise DesignError(Fault(problem.place, found, "an outcome that varies inside groups", hint=hint))
     weight = np.ones(len(labels))
     values, covariance = maximise(problem.answers, problem.start, weight, problem.place)
     integral = integrate(problem.answers, values)

@@ -26,13 +26,13 @@ from kzsurvey.modelling.regression.cumulative import (
     row_scores,
     solve,
 )
-from kzsurvey.modelling.regression.formulas import Prepared, model_matrix, nearest, prepare, unknown_variables
+from kzsurvey.modelling.regression.formulas import Prepared, model_matrix, nearest, offset_numbers, prepare
 from kzsurvey.modelling.regression.regression import refuse_no_variance, refuse_repeats, wald_test
 from kzsurvey.modelling.regression.results import Fit, terms_table
 from kzsurvey.modelling.regression.solving import spread
 from kzsurvey.modelling.sampling.design import Design, check_rows, degrees_of_freedom
 from kzsurvey.modelling.sampling.threads import one_thread
-from kzsurvey.modelling.sampling.variance import Estimator, Linearised, infer
+from kzsurvey.modelling.sampling.variance import Estimator, Linearised, effective_df, infer
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +44,7 @@ class OrdinalRegression:
     estimate : (q,) array, thresholds, then slopes
     covariance : (q, q) array, design-based
     df : float, degrees of freedom of the design less the slopes
+    term_df : (q,) array, the same, or fewer where asked for
     names : tuple of str, one per parameter
     fitted : (n, K) array, probability of each level; 0 outside the domain
     deviance, null_deviance : float, with weights that average 1; the null model has thresholds and the offset
@@ -57,6 +58,7 @@ class OrdinalRegression:
     estimate: np.ndarray
     covariance: np.ndarray
     df: float
+    term_df: np.ndarray
     names: tuple[str, ...]
     fitted: np.ndarray
     deviance: float
@@ -79,6 +81,7 @@ def ordinal_regress(
     levels: tuple[str, ...] = (),
     where: np.ndarray | None = None,
     offset: np.ndarray | None = None,
+    df: str = "design",
     name: str = "",
 ) -> OrdinalRegression:
     r"""Regress an ordered outcome on arrays, with design-based errors.
@@ -99,6 +102,7 @@ def ordinal_regress(
     where : (n,) bool array
         Rows used; the others keep their place in the design.
     offset : (n,) array, added to the linear predictor
+    df : {"design", "satterthwaite"}, as in :func:`~kzsurvey.modelling.regression.regression.regress`
     name : str
         What messages call the model.
 
@@ -143,8 +147,10 @@ def ordinal_regress(
     shift = np.zeros(len(codes)) if offset is None else np.asarray(offset, dtype=float)[rows]
     varying = np.isin(np.arange(len(columns)), np.asarray(nonproportional, dtype=int))
     layout = make_layout(levels, columns, varying)
-    df = degrees_of_freedom(design, where) - (len(layout.names) - layout.cuts)
-    faults = [*_link_faults(link, title), *_level_faults(levels, title), *_df_faults(df, layout, design, where, title)]
+    whole, lost = degrees_of_freedom(design, where), len(layout.names) - layout.cuts
+    left = whole - lost
+    faults = [*_link_faults(link, title), *_level_faults(levels, title)]
+    faults += _df_faults(left, layout, design, where, title)
     fail_if(faults, DesignError)
     _refuse_without_weight(codes, design, rows, levels, title)
     refuse_repeats(np.column_stack([np.ones(len(X)), X]), ("the thresholds", *columns), name)
@@ -154,12 +160,16 @@ def ordinal_regress(
     estimator = _Refit(problem, rows, design.weight, solution)
     estimate, covariance = infer(estimator, design)
     refuse_no_variance(covariance, estimate, layout.names, name)
+    term_df = np.full(len(estimate), left)
+    if df != "design":
+        term_df = effective_df(estimator(design.weight), whole, design, df, lost=lost, place=title)
     fitted = level_probabilities(estimate, X, layout=layout, link=LINKS[link], shift=shift)
     weight = design.weight[rows]
     return OrdinalRegression(
         estimate=estimate,
         covariance=covariance,
-        df=df,
+        df=left,
+        term_df=term_df,
         names=layout.names,
         fitted=spread(fitted, rows, len(design)),
         deviance=2 * solution.loss,
@@ -181,6 +191,7 @@ def fit_ordinal(
     name: str = "",
     where: np.ndarray | None = None,
     offset: str = "",
+    df: str = "design",
     level: float = 0.95,
 ) -> Fit:
     """Regress an ordered outcome by a formula over a table.
@@ -199,6 +210,7 @@ def fit_ordinal(
     where : (n,) bool array, the domain
     offset : str
         Column added to the linear predictor as it is.
+    df : {"design", "satterthwaite"}, as in :func:`fit_regression`
     level : float, of the intervals
 
     Returns
@@ -250,12 +262,13 @@ def fit_ordinal(
         names=columns,
         levels=levels,
         where=rows,
-        offset=_offset(table, offset, rows, name),
+        offset=offset_numbers(table, offset, rows, name=name) if offset else None,
+        df=df,
         name=name,
     )
     about = {"model": name, "n": int(rows.sum()), "n_dropped": prepared.n_dropped}
     terms = terms_table(
-        found.names, found.estimate, found.covariance, found.df,
+        found.names, found.estimate, found.covariance, found.term_df,
         level=level, **about, outcome=prepared.left, kind="ordinal",
     )  # fmt: skip
     counts = {"levels": len(levels), "unused_levels": len(unused)}
@@ -559,17 +572,6 @@ def _varying(
     return tuple(number for number, column in enumerate(columns) if column in wanted)
 
 
-def _offset(table: pd.DataFrame, offset: str, rows: np.ndarray, name: str) -> np.ndarray | None:
-    """The offset as numbers, known for the rows used."""
-    if not offset:
-        return None
-    fail_if(unknown_variables([offset], table, name=name), DesignError)
-    values = pd.to_numeric(table[offset], errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-    if not np.isfinite(values[rows]).all():
-        raise DesignError(Fault(f"model {name}".strip(), f"offset {offset} with values other than numbers", "numbers"))
-    return values
-
-
 def _expecter(
     prepared: Prepared, keep: np.ndarray, found: OrdinalRegression, link: Link, offset: str, name: str
 ) -> Callable[[pd.DataFrame], Callable[[np.ndarray], np.ndarray]]:
@@ -579,8 +581,8 @@ def _expecter(
     def expected(table: pd.DataFrame) -> Callable[[np.ndarray], np.ndarray]:
         matrix = model_matrix(prepared.spec, table, name=name)[:, keep]
         _refuse_crossing_rows(found, matrix, table.index, f"model {name}".strip())
-        shift = _offset(table, offset, np.isfinite(matrix).all(axis=1), name)
-        shift = 0.0 if shift is None else shift
+        used = np.isfinite(matrix).all(axis=1)
+        shift = offset_numbers(table, offset, used, name=name) if offset else 0.0
         return lambda parameters: level_probabilities(
             np.asarray(parameters), matrix, layout=layout, link=link, shift=shift
         )
@@ -595,7 +597,11 @@ def _summary(found: OrdinalRegression, rows: np.ndarray, design: Design) -> dict
     slopes = slice(found.layout.cuts, None)
     covariance = found.covariance[slopes, slopes]
     any_slope = len(found.names) > found.layout.cuts
-    tested = wald_test(found.estimate[slopes], covariance, found.df) if any_slope else (np.nan,) * 3
+    tested = (
+        wald_test(found.estimate[slopes], covariance, float(found.term_df[slopes].min()))
+        if any_slope
+        else (np.nan,) * 3
+    )
     unscaled = found.unscaled[slopes, slopes]
     effective = float(np.trace(np.linalg.solve(unscaled, covariance))) if any_slope else 0.0
     return {

@@ -13,13 +13,13 @@ from scipy.special import fdtrc
 
 from kzsurvey.errors import DesignError, Fault, fail_if
 from kzsurvey.modelling.regression.families import FAMILIES, Family
-from kzsurvey.modelling.regression.few_clusters import corrected, small_sample_faults
-from kzsurvey.modelling.regression.formulas import Prepared, model_matrix, nearest, prepare, unknown_variables
+from kzsurvey.modelling.regression.few_clusters import corrected, least_move, small_sample_faults
+from kzsurvey.modelling.regression.formulas import Prepared, model_matrix, nearest, offset_numbers, prepare
 from kzsurvey.modelling.regression.results import Fit, terms_table
 from kzsurvey.modelling.regression.solving import Problem, Refit, gram, solve, spread
 from kzsurvey.modelling.sampling.design import Design, check_rows, degrees_of_freedom, domain_rows
 from kzsurvey.modelling.sampling.threads import one_thread
-from kzsurvey.modelling.sampling.variance import Estimator, infer
+from kzsurvey.modelling.sampling.variance import Estimator, effective_df, infer
 
 _REPEATED = 1e-7  # relative size of what is left of a column after the columns before it, as in R's lm
 
@@ -62,6 +62,7 @@ def regress(
     where: np.ndarray | None = None,
     offset: np.ndarray | None = None,
     small_sample: str = "none",
+    df: str = "design",
     name: str = "",
 ) -> Regression:
     r"""Regress on arrays, with design-based errors.
@@ -80,6 +81,10 @@ def regress(
     small_sample : {"none", "CR1", "CR1S", "CR2", "CR3"}
         Correction for few clusters, see :func:`~kzsurvey.modelling.regression.few_clusters.corrected`; ``none`` as R's
         ``svyglm``.
+    df : {"design", "satterthwaite"}
+        Degrees of freedom: those of the design, as R; or fewer, by how unequally strata share in the variance of each
+        coefficient (:func:`~kzsurvey.modelling.sampling.variance.effective_df`). A correction for few clusters has its
+        own.
     name : str
         What messages call the model.
 
@@ -117,24 +122,28 @@ def regress(
     names = names or tuple(f"x{number}" for number in range(1, matrix.shape[1] + 1))
     columns = np.ascontiguousarray(matrix[rows].T)
     problem = Problem(np.asarray(outcome, dtype=float)[rows], columns, shift, family, names, place)
-    return _regressed(problem, design, where, small_sample)
+    return _regressed(problem, design, where, small_sample, df)
 
 
-def _regressed(problem: Problem, design: Design, where: np.ndarray | None, small_sample: str) -> Regression:
+def _regressed(problem: Problem, design: Design, where: np.ndarray | None, small_sample: str, rule: str) -> Regression:
     """Check, solve, infer."""
     rows = slice(None) if where is None else np.flatnonzero(where)
-    df = degrees_of_freedom(design, where) - len(problem.columns) + 1
-    _refuse_unanswerable(problem, design, df, small_sample)
+    whole, lost = degrees_of_freedom(design, where), len(problem.columns) - 1
+    df = whole - lost
+    _refuse_unanswerable(problem, design, rows, df, small_sample, rule)
     weight = design.weight[rows]
     full = solve(problem, weight)
     estimator = Refit(problem, rows, len(design), design.weight, full)
-    term_df = np.full(len(problem.columns), df)
-    if small_sample == "none":
-        estimate, covariance = infer(estimator, design)
-    else:
-        estimate = full.estimate
-        covariance, term_df = corrected(problem, full, weight, design.stages[0].cluster[rows], small_sample)
+    term_df = np.full(lost + 1, df)
+    estimate, covariance = infer(estimator, design)
     refuse_no_variance(covariance, estimate, problem.names, problem.place.removeprefix("model").strip())
+    if rule != "design":
+        term_df = effective_df(estimator(design.weight), whole, design, rule, lost=lost, place=problem.place)
+    if small_sample != "none":
+        linearised, cluster = covariance, design.stages[0].cluster[rows]
+        covariance, term_df = corrected(problem, full, weight, cluster, small_sample)
+        refuse_no_variance(covariance, estimate, problem.names, problem.place.removeprefix("model").strip())
+        estimator = replace(estimator, correction=least_move(linearised, covariance))
     family, mu = problem.family, problem.family.mean(full.eta)
     relative = weight / weight.mean()
     return Regression(
@@ -160,6 +169,7 @@ def fit_regression(
     where: np.ndarray | None = None,
     offset: str = "",
     small_sample: str = "none",
+    df: str = "design",
     level: float = 0.95,
 ) -> Fit:
     """Regress by a formula over a table.
@@ -177,6 +187,7 @@ def fit_regression(
         Column added to the linear predictor as it is.
     small_sample : {"none", "CR1", "CR1S", "CR2", "CR3"}
         Correction for few clusters, as in :func:`regress`; with it each term has degrees of freedom of its own.
+    df : {"design", "satterthwaite"}, as in :func:`regress`
     level : float, of the intervals
 
     Returns
@@ -207,10 +218,10 @@ def fit_regression(
     prepared = prepare(formula, table, name=name, where=where, also=(offset,) if offset else ())
     outcome = outcome_numbers(prepared, family, name)
     rows, where = prepared.rows, None if prepared.rows.all() else prepared.rows
-    shift = table.loc[rows, offset].astype(float).to_numpy() if offset else 0.0
+    shift = offset_numbers(table, offset, rows, name=name)[rows] if offset else 0.0
     columns, place = np.ascontiguousarray(prepared.matrix.T), f"model {name}".strip()
     problem = Problem(outcome, columns, shift, family, prepared.names, place)
-    found = _regressed(problem, design, where, small_sample)
+    found = _regressed(problem, design, where, small_sample, df)
     about = {"model": name, "n": len(outcome), "n_dropped": prepared.n_dropped}
     terms = terms_table(
         prepared.names, found.estimate, found.covariance, found.term_df,
@@ -219,7 +230,7 @@ def fit_regression(
     summary = _summary(found, prepared.names, outcome, where, design, family)
     summary = {"n": about["n"], "n_dropped": about["n_dropped"], **summary}
     extra = {
-        "fitted": pd.Series(found.fitted, index=table.index).where(rows),
+        "fitted": pd.Series(np.where(rows, found.fitted, np.nan), index=table.index),
         "family": family,
         "offset": offset,
         "spec": prepared.spec,
@@ -262,9 +273,10 @@ def _predictor(
     """The expected outcome of the rows of a table, given coefficients; missing where a variable is."""
 
     def predict(parameters: np.ndarray, table: pd.DataFrame) -> np.ndarray:
-        fail_if(unknown_variables([offset] if offset else [], table, name=name), DesignError)
-        shift = table[offset].astype(float).to_numpy() if offset else 0.0
-        return family.mean(model_matrix(prepared.spec, table, name=name) @ parameters + shift)
+        matrix = model_matrix(prepared.spec, table, name=name)
+        used = np.isfinite(matrix).all(axis=1)
+        shift = offset_numbers(table, offset, used, name=name) if offset else 0.0
+        return family.mean(matrix @ parameters + shift)
 
     return predict
 
@@ -303,12 +315,17 @@ def outcome_numbers(prepared: Prepared, family: Family, name: str) -> np.ndarray
     raise DesignError(Fault(f"model {name}".strip(), f"outcome {prepared.left} in words ({words})", allowed, hint=hint))
 
 
-def _refuse_unanswerable(problem: Problem, design: Design, df: float, small_sample: str) -> None:
+def _refuse_unanswerable(
+    problem: Problem, design: Design, rows: slice | np.ndarray, df: float, small_sample: str, rule: str
+) -> None:
     """What can be seen to have no answer before anything is solved."""
     place = problem.place
     if not len(problem.columns):
         raise DesignError(Fault(place, "a formula without terms", "at least an intercept"))
-    faults = [*_outcome_faults(problem), *small_sample_faults(small_sample, design, place)]
+    faults = _outcome_faults(problem, design.stages[0].cluster[rows])
+    faults += small_sample_faults(small_sample, design, place)
+    if small_sample != "none" and rule != "design":
+        faults.append(Fault(place, f"df {rule!r} with small_sample {small_sample}, which has its own", "df design"))
     if df <= 0:
         coefficients = len(problem.columns)
         left = df + coefficients - 1
@@ -318,7 +335,7 @@ def _refuse_unanswerable(problem: Problem, design: Design, df: float, small_samp
     refuse_repeats(problem.columns.T, problem.names, place.removeprefix("model").strip())
 
 
-def _outcome_faults(problem: Problem) -> list[Fault]:
+def _outcome_faults(problem: Problem, cluster: np.ndarray) -> list[Fault]:
     """Outcomes that the family cannot have, or that have nothing to explain."""
     y, place, outcomes = problem.y, problem.place, problem.family.outcomes
     if outcomes == "binary" and not ((y == 0) | (y == 1)).all():
@@ -327,6 +344,12 @@ def _outcome_faults(problem: Problem) -> list[Fault]:
         return [Fault(place, "an outcome below 0", "counts from 0 up")]
     if len(y) and (y == y[0]).all():
         return [Fault(place, f"a constant outcome ({y[0]:g} for all {len(y)})", "an outcome that varies")]
+    if outcomes == "binary" and len(y):
+        return [
+            Fault(place, f"outcome {value} in a single cluster", "two clusters or more with each outcome")
+            for value in (0, 1)
+            if (cluster[y == value] == cluster[y == value][0]).all()
+        ]
     return []
 
 

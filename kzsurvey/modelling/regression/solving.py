@@ -81,6 +81,8 @@ class Refit:
     count : int, all rows
     weight : (n,) array, weights of the full fit
     full : Solution, under those weights; where fits under other weights start
+    correction : (p, p) array, what a correction for few clusters makes of the coefficients' errors, or None
+        So that whatever is computed from the coefficients has errors corrected like theirs.
     """
 
     problem: Problem
@@ -88,13 +90,16 @@ class Refit:
     count: int
     weight: np.ndarray
     full: Solution
+    correction: np.ndarray | None = None
 
     def __call__(self, weight: np.ndarray) -> Linearised:
         """Coefficients, scores over all rows, and bread."""
         known = weight is self.weight
         found = self.full if known else solve(self.problem, weight[self.rows], start=self.full.estimate)
         scores = (self.problem.columns * found.residual).T
-        return Linearised(found.estimate, spread(scores, self.rows, self.count), np.linalg.inv(found.information))
+        bread = np.linalg.inv(found.information)
+        bread = bread if self.correction is None else self.correction @ bread
+        return Linearised(found.estimate, spread(scores, self.rows, self.count), bread)
 
     def refits(self, weight: np.ndarray) -> np.ndarray:
         """Coefficients under each column of weights: (n, R) to (R, p)."""

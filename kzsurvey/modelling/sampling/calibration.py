@@ -49,7 +49,7 @@ class Calibrated:
 
 
 def rake(
-    frame: pd.DataFrame,
+    table: pd.DataFrame,
     targets: Mapping[str, Mapping[object, float]],
     *,
     design: Design | None = None,
@@ -61,7 +61,7 @@ def rake(
 
     Parameters
     ----------
-    frame : DataFrame, one row per interview, with the variables of ``targets``
+    table : DataFrame, one row per interview, with the variables of ``targets``
     targets : mapping of variable to known count of each of its values
         All variables must add up to the same total.
     design : Design
@@ -103,9 +103,9 @@ def rake(
       frame, column place: found 2 interviews with 'b'; allowed: a, c...
     """
     if bounds is not None:
-        return greg(frame, targets, design=design, distance="raking", bounds=bounds, tolerance=tolerance)
-    before = check_rows(make_design(frame) if design is None else design, frame, place="calibration")
-    margins = _margins(frame, targets)
+        return greg(table, targets, design=design, distance="raking", bounds=bounds, tolerance=tolerance)
+    before = check_rows(make_design(table) if design is None else design, table, place="calibration")
+    margins = _margins(table, targets)
     system = _margin_system(margins)
     fitted = partial(_fitted, system.codes, [margin.wanted for margin in margins], tolerance=tolerance, most=most)
     return _brought(before, system._replace(solve=fitted), _MarginResiduals.of(margins), tolerance)
@@ -133,7 +133,7 @@ def poststratify(values: pd.Series, counts: Mapping[object, float], *, design: D
 
 
 def greg(
-    frame: pd.DataFrame,
+    table: pd.DataFrame,
     targets: Mapping[str, Mapping[object, float]],
     *,
     design: Design | None = None,
@@ -146,7 +146,7 @@ def greg(
 
     Parameters
     ----------
-    frame : DataFrame, one row per interview, with the variables of ``targets``
+    table : DataFrame, one row per interview, with the variables of ``targets``
     targets : mapping of variable to known count of each of its values
     design : Design
         Where None, weights 1 and every row its own cluster.
@@ -176,8 +176,8 @@ def greg(
     [26.4286, 18.5714, 23.5714, 15.7143, 15.7143]
     """
     _check_distance(distance, bounds)
-    before = check_rows(make_design(frame) if design is None else design, frame, place="calibration")
-    margins = _margins(frame, targets)
+    before = check_rows(make_design(table) if design is None else design, table, place="calibration")
+    margins = _margins(table, targets)
     system = _margin_system(margins)
     solve = partial(
         _scaled_newton,
@@ -481,14 +481,14 @@ def _positive(counts: Mapping[object, float]) -> dict[object, float]:
     return {value: float(count) for value, count in dict(counts).items() if count != 0}
 
 
-def _margins(frame: pd.DataFrame, targets: Mapping[str, Mapping[object, float]]) -> list[_Margin]:
+def _margins(table: pd.DataFrame, targets: Mapping[str, Mapping[object, float]]) -> list[_Margin]:
     """Coded margins, or all that is wrong with them."""
     wanted = {name: _positive(counts) for name, counts in targets.items()}
-    unknown = [name for name in wanted if name not in frame]
+    unknown = [name for name in wanted if name not in table]
     faults = [
         Fault("frame", f"unknown variable {name!r}", "a column of the interviews", column=name) for name in unknown
     ]
-    coded = {name: _coded(frame[name]) for name in wanted if name in frame}
+    coded = {name: _coded(table[name]) for name in wanted if name in table}
     fail_if(
         [*faults, *[fault for name in coded for fault in _margin_faults(name, *coded[name], wanted[name])]], DesignError
     )

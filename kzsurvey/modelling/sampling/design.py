@@ -137,7 +137,7 @@ class _Codes(NamedTuple):
 
 
 def make_design(
-    frame: pd.DataFrame | None = None,
+    table: pd.DataFrame | None = None,
     *,
     weight: Values = None,
     strata: Values | Sequence[Values] = None,
@@ -151,7 +151,7 @@ def make_design(
 
     Parameters
     ----------
-    frame : DataFrame, one row per interview
+    table : DataFrame, one row per interview
         Where the other arguments may name its columns; not needed for arrays. Its index tells later tables whether they
         have the same rows.
     weight : column or (n,) array, units of the population a row stands for
@@ -194,17 +194,17 @@ def make_design(
     """
     if lonely not in LONELY:
         raise DesignError(Fault("design", f"lonely {lonely!r}", ", ".join(LONELY)))
-    given = {"strata": _columns(frame, strata), "clusters": _columns(frame, clusters)}
-    given["population"] = _columns(frame, population)
-    lower = _lower_columns(frame, lower_strata)
+    given = {"strata": _columns(table, strata), "clusters": _columns(table, clusters)}
+    given["population"] = _columns(table, population)
+    lower = _lower_columns(table, lower_strata)
     given["lower strata"] = [column for columns in lower for column in columns]
-    rows = _row_count(frame, weight, given)
-    units = _weights(frame, weight, rows)
+    rows = _row_count(table, weight, given)
+    units = _weights(table, weight, rows)
     given["clusters"] = given["clusters"] or [("row", np.arange(rows))]
     fail_if([*_weight_faults(units), *_missing_faults(given), *_stage_faults(given, lower)], DesignError)
     stages = _stages(given, lower, rows, nested=nested)
     fail_if(_single_faults(stages, lonely), DesignError)
-    return Design(weight=units, stages=stages, lonely=lonely, index=None if frame is None else frame.index)
+    return Design(weight=units, stages=stages, lonely=lonely, index=None if table is None else table.index)
 
 
 def check_rows(design: Design, *tables: object, place: str = "design") -> Design:
@@ -349,36 +349,36 @@ def with_replicates(
     return replace(design, replicates=Replicates(weight=weight, factor=factor, df=df, centre=centre))
 
 
-def _columns(frame: pd.DataFrame | None, given: object) -> list[tuple[str, np.ndarray]]:
-    """Name and values of each column: a list holds names where there is a frame, or arrays, or else values."""
+def _columns(table: pd.DataFrame | None, given: object) -> list[tuple[str, np.ndarray]]:
+    """Name and values of each column: a list holds names where there is a table, or arrays, or else values."""
     if given is None or (isinstance(given, (str, list, tuple)) and not given):
         return []
     listed = isinstance(given, (list, tuple))
-    named = listed and frame is not None and isinstance(given[0], str)
+    named = listed and table is not None and isinstance(given[0], str)
     arrays = listed and isinstance(given[0], (list, tuple, np.ndarray, pd.Series))
-    return [_column(frame, column) for column in (given if named or arrays else [given])]
+    return [_column(table, column) for column in (given if named or arrays else [given])]
 
 
-def _lower_columns(frame: pd.DataFrame | None, given: object) -> list[list[tuple[str, np.ndarray]]]:
+def _lower_columns(table: pd.DataFrame | None, given: object) -> list[list[tuple[str, np.ndarray]]]:
     """Strata of each stage below the first."""
     if isinstance(given, (str, pd.Series, np.ndarray)):
         raise TypeError("lower_strata holds one entry for each stage below the first: [None, 'ward']")
-    return [_columns(frame, columns) for columns in given or ()]
+    return [_columns(table, columns) for columns in given or ()]
 
 
-def _column(frame: pd.DataFrame | None, given: object) -> tuple[str, np.ndarray]:
+def _column(table: pd.DataFrame | None, given: object) -> tuple[str, np.ndarray]:
     """Name and values of one column."""
     if not isinstance(given, str):
         return str(getattr(given, "name", None) or "array"), pd.Series(given)
-    if frame is None or given not in frame:
+    if table is None or given not in table:
         raise DesignError(Fault("design", f"unknown column {given!r}", "a column of the table"))
-    return given, frame[given]
+    return given, table[given]
 
 
-def _row_count(frame: pd.DataFrame | None, weight: Values, given: dict) -> int:
+def _row_count(table: pd.DataFrame | None, weight: Values, given: dict) -> int:
     """Number of rows; everything must have the same."""
     counts = [len(values) for columns in given.values() for _, values in columns]
-    counts += [len(frame)] if frame is not None else []
+    counts += [len(table)] if table is not None else []
     counts += [len(weight)] if weight is not None and not isinstance(weight, str) else []
     if not counts or len(set(counts)) > 1:
         raise ValueError(f"a design needs columns of one length, found lengths {sorted(set(counts))}")
@@ -387,11 +387,11 @@ def _row_count(frame: pd.DataFrame | None, weight: Values, given: dict) -> int:
     return counts[0]
 
 
-def _weights(frame: pd.DataFrame | None, weight: Values, rows: int) -> np.ndarray:
+def _weights(table: pd.DataFrame | None, weight: Values, rows: int) -> np.ndarray:
     """Weights as numbers; NaN where missing."""
     if weight is None or (isinstance(weight, str) and not weight):
         return np.ones(rows)
-    values = pd.to_numeric(pd.Series(_column(frame, weight)[1]), errors="coerce")
+    values = pd.to_numeric(pd.Series(_column(table, weight)[1]), errors="coerce")
     return values.to_numpy(dtype=float, na_value=np.nan, copy=True)
 
 

@@ -49,7 +49,7 @@ class ItemAnalysis:
 
 def item_analysis(
     items: Columns,
-    frame: pd.DataFrame | None = None,
+    table: pd.DataFrame | None = None,
     *,
     design: Design | None = None,
     reverse: Sequence[str] = (),
@@ -63,10 +63,10 @@ def item_analysis(
 
     Parameters
     ----------
-    items : column names of ``frame``, or a DataFrame
-    frame : DataFrame, one row per interview
+    items : column names of ``table``, or a DataFrame
+    table : DataFrame, one row per interview
     design : Design
-        Where None, read from the columns ``weight``, ``stratum`` and ``cluster`` of ``frame``.
+        Where None, read from the columns ``weight``, ``stratum`` and ``cluster`` of ``table``.
     reverse : names of the items that mean the opposite
         They become ``low + high - item``, also in their mean and distribution.
     low, high : float
@@ -107,8 +107,8 @@ def item_analysis(
     >>> found.items[["item", "n", "mean", "item_rest", "critical_ratio"]].round(2).to_dict("records")[0]
     {'item': 'a', 'n': 200, 'mean': 2.84, 'item_rest': 0.58, 'critical_ratio': 14.45}
     """
-    columns = chosen_columns(items, frame)
-    design = design_for(frame if frame is not None else columns, design, items, where)
+    columns = chosen_columns(items, table)
+    design = design_for(table if table is not None else columns, design, items, where)
     inside = domain_rows(where, len(columns))
     scale = reliability(columns, design=design, reverse=reverse, low=low, high=high, where=inside, level=level)
     if not 0 < extreme < 0.5:

@@ -46,7 +46,7 @@ class _Moments(NamedTuple):
 
 def reliability(
     items: Sequence[str] | pd.DataFrame,
-    frame: pd.DataFrame | None = None,
+    table: pd.DataFrame | None = None,
     *,
     design: Design | None = None,
     reverse: Sequence[str] = (),
@@ -59,10 +59,10 @@ def reliability(
 
     Parameters
     ----------
-    items : column names of ``frame``, or a DataFrame
-    frame : DataFrame, one row per interview
+    items : column names of ``table``, or a DataFrame
+    table : DataFrame, one row per interview
     design : Design
-        Where None, read from the columns ``weight``, ``stratum`` and ``cluster`` of ``frame``.
+        Where None, read from the columns ``weight``, ``stratum`` and ``cluster`` of ``table``.
     reverse, low, high : as in :func:`~kzsurvey.modelling.scales.measures.score`
     where : (n,) bool array, the domain
     level : float, of the interval
@@ -94,9 +94,9 @@ def reliability(
     >>> reliability(["a", "b", "c"], answers).scale[["items", "alpha", "n"]].round(3).to_dict("records")
     [{'items': 3, 'alpha': 0.949, 'n': 5}]
     """
-    table = items if isinstance(items, pd.DataFrame) else frame[list(items)]
-    design = design_for(table if frame is None else frame, design, items, where)
-    numbers = keyed(table, reverse, low, high)
+    answers = items if isinstance(items, pd.DataFrame) else table[list(items)]
+    design = design_for(answers if table is None else table, design, items, where)
+    numbers = keyed(answers, reverse, low, high)
     inside = domain_rows(where, len(numbers))
     rows = inside & numbers.notna().all(axis=1).to_numpy()
     values = numbers.to_numpy()[rows]

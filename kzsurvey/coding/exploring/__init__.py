@@ -1,0 +1,1 @@
+"""Before coding: frequent phrases, words in their context, which answer says what."""

@@ -1,0 +1,1 @@
+"""Path models with latent variables: syntax, moments, estimation, fit, groups, resampling."""
