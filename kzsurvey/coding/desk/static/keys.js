@@ -101,12 +101,8 @@ export function toolbar(desk) {
 
 /** Every key with its meaning. */
 export function helpPanel(desk) {
-  const rows = shownKeys(desk).map((one) => [
-    make("dt", {}, make("kbd", {}, cap(one))),
-    make("dd", {}, desk.say(one.word)),
-  ]);
-  const arrows = [make("dt", {}, make("kbd", {}, "← → ↑ ↓")), make("dd", {}, desk.say("key_arrows"))];
-  return make("dl", {}, ...arrows, ...rows.flat());
+  const row = (key, word) => make("div", {}, make("dt", {}, make("kbd", {}, key)), make("dd", {}, desk.say(word)));
+  return make("dl", {}, row("← → ↑ ↓", "key_arrows"), ...shownKeys(desk).map((one) => row(cap(one), one.word)));
 }
 
 function shownKeys(desk) {
