@@ -5,7 +5,7 @@ import { paint, paintUntil } from "./spans.js";
 import { measured } from "./text.js";
 
 const QUOTE = 40;
-const FIRST_ROWS = 12; // rows and characters that can be on the screen at once; the rest is drawn after the first frame
+const FIRST_ROWS = 30; // rows and characters that can be on the screen at once; the rest is drawn later
 const FIRST_CHARACTERS = 3000;
 
 /** An answer as the kernel sent it, its places counted as the browser counts; null stays null: the whole answer. */
@@ -50,23 +50,22 @@ export function drawAnswer(desk, answer, pending, keep) {
     codes.filter((one) => one.start === null && one.notice !== "lost"),
   );
   drawCoders(desk, answer);
-  const rest = [
-    fill(parts.suggestions, open, (one) => suggestionRow(desk, answer, one)),
-    fill(parts.codings, [...memos(answer, pending), ...coded], (one) =>
-      (one.memo ? memoRow : codingRow)(desk, answer, one),
-    ),
-    () => paintUntil(painted, Infinity),
-  ];
-  desk.later = () => rest.forEach((draw) => draw());
+  fill(parts.suggestions, open, (one) => suggestionRow(desk, answer, one));
+  fill(parts.codings, [...memos(answer, pending), ...coded], (one) =>
+    (one.kind === "memo" ? memoRow : codingRow)(desk, answer, one),
+  );
+  desk.later = () => paintUntil(painted, Infinity);
   parts.suggested.parentElement.hidden = parts.suggestions.childElementCount === 0;
   parts.coded.parentElement.hidden = parts.codings.childElementCount === 0;
   return painted;
 }
 
-/** Put the first rows into a list; gives what adds the others. */
+/** Put rows into a list; those that cannot be seen yet come when somebody scrolls. */
 function fill(list, items, row) {
   list.replaceChildren(...items.slice(0, FIRST_ROWS).map(row));
-  return () => list.append(...items.slice(FIRST_ROWS).map(row));
+  list.scrollTop = 0;
+  const rest = items.slice(FIRST_ROWS);
+  list.onscroll = () => rest.length && list.append(...rest.splice(0).map(row));
 }
 
 function isSuggestion(one) {
@@ -143,13 +142,15 @@ function codingRow(desk, answer, one) {
     { class: waits ? "kz-waits" : null },
     desk.chip(one.code),
     make("div", { class: "kz-row" }, nameOf(desk, one), " ", quote(desk, answer, one)),
+    one.memo ? make("span", { class: "kz-note" }, `✎ ${one.memo}`) : "",
     one.notice ? make("span", { class: "kz-note" }, `⚠ ${desk.say(`notice_${one.notice}`)}`) : "",
     waits ? make("span", { class: "kz-note" }, desk.say("waits")) : remove(),
   );
 }
 
 function memos(answer, pending) {
-  return [...answer.memos, ...pending.filter((one) => one.action === "memo").map((one) => ({ ...one, waits: true }))];
+  const waiting = pending.filter((one) => one.action === "memo").map((one) => ({ ...one, waits: true }));
+  return [...answer.memos, ...waiting].map((one) => ({ ...one, kind: "memo" }));
 }
 
 function memoRow(desk, answer, one) {
