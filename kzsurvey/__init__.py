@@ -21,6 +21,7 @@ _HOME = {
     "read_answers": "cleaning",
     "clean": "cleaning",
     "code": "coding",
+    "desk": "coding.desk",
     "read_codings": "coding",
     "concordance": "coding",
     "analyse": "modelling",

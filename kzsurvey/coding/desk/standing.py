@@ -1,0 +1,98 @@
+"""How an answer stands for one coder: its codes, whether nothing applies, memos, what was rejected."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+import pandas as pd
+
+from kzsurvey.coding.codings.replaying import replay
+from kzsurvey.coding.codings.standing import stand
+
+if TYPE_CHECKING:
+    from kzsurvey.survey import Survey
+
+
+class Span(NamedTuple):
+    """A code that stands; ``start`` and ``end`` are None where it stands on the whole answer, or its place is lost.
+
+    Attributes
+    ----------
+    number : int
+        The action that put it there.
+    notice : str
+        Why somebody has to look at it again; empty where nobody has.
+    """
+
+    number: int
+    start: int | None
+    end: int | None
+    code: str
+    memo: str = ""
+    notice: str = ""
+
+
+class Memo(NamedTuple):
+    """A note on an answer, or on a stretch of it."""
+
+    number: int
+    start: int | None
+    end: int | None
+    memo: str
+
+
+class Standing(NamedTuple):
+    """What one coder has said of one answer so far."""
+
+    spans: tuple[Span, ...] = ()
+    nothing: bool = False
+    memos: tuple[Memo, ...] = ()
+    rejected: frozenset[tuple[int | None, int | None, str]] = frozenset()
+    decided: bool = False
+
+
+def standings(
+    spans: pd.DataFrame, answers: pd.DataFrame, rejected: pd.DataFrame, memos: pd.DataFrame
+) -> dict[tuple[str, str], Standing]:
+    """How each answer stands, from the frames of codings of one coder in one role.
+
+    Parameters
+    ----------
+    spans, answers, rejected, memos : DataFrame
+        As in :class:`kzsurvey.coding.codings.Codings`.
+
+    Returns
+    -------
+    dict of (interview, question) to Standing
+    """
+    found: dict[tuple[str, str], dict] = {}
+    for row in answers.itertuples():
+        found[row.interview, row.question] = {"nothing": bool(row.nothing), "decided": bool(row.decided)}
+    _put(
+        found,
+        "spans",
+        spans,
+        lambda row: Span(row.number, _place(row.start), _place(row.end), row.code, row.memo, row.open),
+    )
+    _put(found, "memos", memos, lambda row: Memo(row.number, _place(row.start), _place(row.end), row.memo))
+    _put(found, "rejected", rejected, lambda row: (_place(row.start), _place(row.end), row.code))
+    return {
+        answer: Standing(**{**parts, "rejected": frozenset(parts.get("rejected", ()))})
+        for answer, parts in found.items()
+    }
+
+
+def _put(found: Mapping, name: str, rows: pd.DataFrame, make: object) -> None:
+    for row in rows.itertuples():
+        parts = found.setdefault((row.interview, row.question), {})
+        parts[name] = (*parts.get(name, ()), make(row))
+
+
+def _place(value: object) -> int | None:
+    return None if pd.isna(value) else int(value)
+
+
+def standing_of(actions: pd.DataFrame, survey: "Survey", interviews: pd.DataFrame) -> Standing:
+    """How one answer stands after some actions on it, all of one coder in one role."""
+    codings = stand(replay(actions), survey, interviews)
+    found = standings(codings.spans, codings.answers, codings.rejected, codings.memos)
+    return next(iter(found.values()), Standing())
