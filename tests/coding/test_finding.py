@@ -20,7 +20,7 @@ RULES = {
     "C2": {"pattern": "工资(?:太|很|.{0,2}真)?低\n没?钱[。,]?(?=少|$)"},
     "C2.1": {"pattern": "工资太低\n低了", "parent": "C2"},
     "C3": {"pattern": "缺人 AND 工资\n@C2 NEAR/4 累", "exclude": "不累"},
-    "C4": {"pattern": "(?i:WiFi).?差\n.累.\n[^。]{1,3}少"},
+    "C4": {"pattern": "(?i:WiFi).?差\n.累.\n[^。]{1,3}少\n差(?=.?$)"},
 }
 PIECES = [
     "缺人", "人手", "不够", "用", "工资", "太低", "低", "很", "真", "钱", "少", "累", "外地", "手册",
@@ -47,6 +47,20 @@ def test_texts_read_together_give_what_each_gives_alone(with_codes, texts):
     rules = compile_rules(with_codes(RULES))
     together = [sorted(map(tuple, found)) for found in code_texts(texts, rules)]
     assert together == [one_by_one(text, rules) for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "count"),
+    [
+        ("差(?=.?$)", "差。少", 0),
+        ("差(?=.?$)", "差。", 1),
+        ("差(?!。)", "差。差", 1),
+        ("(?<=。)差", "少。差", 1),
+        ("差$", "差。\n", 0),
+    ],
+)
+def test_an_expression_that_looks_beyond_its_sentence_sees_the_whole_text(spans, pattern, text, count):
+    assert len(spans(text, {"C1": {"pattern": pattern}})) == count
 
 
 @QUIET
