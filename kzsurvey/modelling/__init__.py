@@ -70,7 +70,7 @@ _HOME = {
     "declared.models": "ESTIMATORS complete_cases domain fit fit_models",
     "declared.plans": "declared_plans",
     "declared.scales": "CommonFactors Measurement common_factors measurement scale_coefficients",
-    "declared.coded_shares": "draw_coding_sample",
+    "declared.coded_shares": "corrected_shares draw_coding_sample",
     "declared.overviews": "Scales correlated group_tests sample_overview scale_tables",
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names.split()}

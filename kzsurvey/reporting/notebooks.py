@@ -28,6 +28,7 @@ PACKAGES = ("numpy", "pandas", "scipy", "matplotlib", "nbconvert", "fonttools", 
 LOCK = "requirements.lock"
 AT_ONCE = 2
 TWIN = "application/vnd.kzsurvey."
+BY_HAND = "by-hand"  # the tag of cells that people run and a report leaves out, such as the coding desk
 NO_NOTEBOOK = (ValueError, TypeError, AttributeError, KeyError, nbformat.ValidationError)  # what nbformat raises at one
 
 
@@ -148,6 +149,7 @@ def _made(
     environment = {"KZ_SURVEY": str(survey.folder.resolve()), "KZ_LANGUAGE": job.language}
     try:
         notebook = read_notebook(job.notebook)
+        notebook.cells = [cell for cell in notebook.cells if BY_HAND not in cell.metadata.get("tags", ())]
         _executed(notebook, job, environment, execute)
         files = {kind: WRITERS[kind](notebook, job) for kind in to}
     except ReportError as error:

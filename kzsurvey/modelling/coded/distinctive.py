@@ -1,6 +1,6 @@
 """What distinguishes groups: phrases or codes that one group uses more than the others, under the survey's design."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -42,8 +42,9 @@ def distinctive(
     DataFrame, one row per group and phrase
         ``group``, ``item``, ``share``, ``share_others`` (weighted), ``log_ratio`` (to base 2: 1 is twice as often),
         ``conf_low``, ``conf_high``, ``statistic`` (t), ``df``, ``p_value``, ``p_adjusted`` (Benjamini-Hochberg over all
-        rows), ``count``, ``n``, ``count_others``, ``n_others``. Where one side never says it the ratio has no interval
-        and the test is that of the difference of the shares.
+        rows), ``count``, ``n``, ``count_others``, ``n_others``. Where one side never says it the ratio has no interval,
+        and the test is that of the difference of the shares, with the error of the pooled share on that side: a few
+        interviews in which nobody says it prove nothing.
 
     Raises
     ------
@@ -145,8 +146,8 @@ def _against_others(
     counts = columns.sum(axis=0).reshape(4, items)
     both = (counts[0] > 0) & (counts[2] > 0)
     share, others = _shares(columns, items, design)
-    ratio, error = _contrast(columns, items, design, np.log, both)
-    difference, its_error = _contrast(columns, items, design, lambda one: one, ~both)
+    ratio, error = _ratio(columns, items, design, both)
+    difference, its_error = _difference(columns, items, design, ~both)
     df = np.array([degrees_of_freedom(design, rows) for rows in given.T])
     with np.errstate(divide="ignore", invalid="ignore"):
         statistic = np.where(both, ratio / error, difference / its_error)
@@ -169,22 +170,38 @@ def _shares(columns: np.ndarray, items: int, design: Design) -> tuple[np.ndarray
         return totals[0] / totals[1], totals[2] / totals[3]
 
 
-def _contrast(
-    columns: np.ndarray, items: int, design: Design, scale: Callable[[np.ndarray], np.ndarray], which: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Difference of the shares on a scale, and its error, for some of the items; missing for the others."""
+def _ratio(columns: np.ndarray, items: int, design: Design, which: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Logarithm of the ratio of the shares, and its error, for some of the items; missing for the others."""
     found, error = np.full(items, np.nan), np.full(items, np.nan)
 
-    def difference(totals: np.ndarray) -> np.ndarray:
-        return np.atleast_1d(scale(totals[0] / totals[1]) - scale(totals[2] / totals[3]))
+    def logarithm(totals: np.ndarray) -> np.ndarray:
+        return np.atleast_1d(np.log(totals[0] / totals[1]) - np.log(totals[2] / totals[3]))
 
     for item in np.flatnonzero(which):
-        own = columns[:, item::items]
-        point, covariance = infer(
-            smooth(own, lambda totals: np.atleast_1d(scale(totals[0] / totals[1]) - scale(totals[2] / totals[3]))),
-            design,
-        )
+        point, covariance = infer(smooth(columns[:, item::items], logarithm), design)
         found[item], error[item] = point[0], np.sqrt(max(covariance[0, 0], 0.0))
+    return found, error
+
+
+def _difference(columns: np.ndarray, items: int, design: Design, which: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Difference of the shares where one side never says it, and its error; missing for the other items.
+
+    Answers that are all the same show no variance. The silent side gets the variance that the pooled share would have
+    among so few interviews, times the design effect of the other side.
+    """
+    found, error = np.full(items, np.nan), np.full(items, np.nan)
+    for item in np.flatnonzero(which):
+        own = columns[:, item::items]
+        counts, totals = own.sum(axis=0), design.weight @ own
+        shares = np.array([totals[0] / totals[1], totals[2] / totals[3]])
+        pooled = (totals[0] + totals[2]) / (totals[1] + totals[3])
+        said = [0, 1] if counts[0] else [2, 3]
+        _, covariance = infer(smooth(own[:, said], lambda sums: np.atleast_1d(sums[0] / sums[1])), design)
+        loud, silent = (shares[0], counts[3]) if counts[0] else (shares[1], counts[1])
+        plain = loud * (1 - loud) / counts[said[1]]
+        effect = max(covariance[0, 0] / plain, 1.0) if plain > 0 else 1.0
+        found[item] = shares[0] - shares[1]
+        error[item] = np.sqrt(covariance[0, 0] + effect * pooled * (1 - pooled) / silent)
     return found, error
 
 

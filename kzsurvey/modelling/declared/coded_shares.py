@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from kzsurvey.errors import DesignError, Fault, fail_if
+from kzsurvey.errors import DesignError, Fault, SurveyError, fail_if
 from kzsurvey.modelling.coded.human_samples import draw_sample
 from kzsurvey.modelling.coded.prevalence import prevalence as corrected
 from kzsurvey.modelling.declared.analysis import sample_design
@@ -161,6 +161,40 @@ def prevalence(
             tables.append(found.table.assign(scheme=scheme))
     table = pd.concat(tables, ignore_index=True)
     return table[["scheme", *table.columns.drop("scheme")]]
+
+
+def corrected_shares(
+    analysis: pd.DataFrame,
+    human: pd.DataFrame,
+    survey: Survey,
+    *,
+    by: str | Sequence[str] | None = None,
+    codes: Sequence[str] | None = None,
+    level: float = 0.95,
+) -> tuple[pd.DataFrame, str]:
+    """:func:`prevalence` for a report: the table, or why there is none yet.
+
+    Parameters
+    ----------
+    analysis, human, survey, by, codes, level : as of :func:`prevalence`
+
+    Returns
+    -------
+    table : DataFrame, empty where there are no corrected shares
+    reason : str, what stands in the way; empty where nothing does
+
+    Examples
+    --------
+    >>> import kzsurvey as kz
+    >>> survey = kz.read_survey("tests/surveys/data/raw/market")
+    >>> corrected_shares(pd.DataFrame({"code_T2": []}), pd.DataFrame({"code_T2": []}), survey)[1]
+    'coding_sample.csv: no such file'
+    """
+    try:
+        return prevalence(analysis, human, survey, by=by, codes=codes, level=level), ""
+    except SurveyError as error:
+        fault = error.faults[0]
+        return pd.DataFrame(), f"{fault.file}: {fault.found}"
 
 
 def _coded(machine: pd.DataFrame, human: pd.DataFrame, sample: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
