@@ -3,10 +3,10 @@
 python benchmarks/desk.py --to benchmarks/desk.csv
 
 Measured in Chromium, in JupyterLab, with the real store of codings: a key is pressed as a keyboard would, the clock
-begins with the time stamp that the browser gave to the key, and ends in the first task after the frame in which the page
-changed. Answers are read at a reader's pace (a third of a second) and as fast as keys go. ``cpu_ms`` is the processor
-time of the page's main thread per key, all that comes after the first frame included; ``load`` is how many processes
-wanted a processor meanwhile: where they are more than the machine has, the times are not the desk's.
+begins with the time stamp that the browser gave to the key, and ends in the first task after the frame in which the
+page changed. Answers are read at a reader's pace (a third of a second) and as fast as keys go. ``cpu_ms`` is the
+processor time of the page's main thread per key, all that comes after the first frame included; ``load`` is how many
+processes wanted a processor meanwhile: where they are more than the machine has, the times are not the desk's.
 """
 
 import argparse
@@ -152,7 +152,8 @@ def _row(what: str, size: dict, pace: str, times: list[float], asked: float | No
     reached = "" if asked is None else "yes" if p95 <= asked else "no"
     return {
         "what": what, **size, "pace": pace, "keys": len(times), "median_ms": median, "p95_ms": p95,
-        "cpu_ms": None if cpu is None else round(cpu, 1), "asked_ms": asked, "reached": reached, "load": round(os.getloadavg()[0], 1),
+        "cpu_ms": None if cpu is None else round(cpu, 1), "asked_ms": asked, "reached": reached,
+        "load": round(os.getloadavg()[0], 1),
     }  # fmt: skip
 
 

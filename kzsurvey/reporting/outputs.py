@@ -80,6 +80,7 @@ def table_output(
     counts: Sequence[str] | None = None,
     sums: Sequence[str] | None = (),
     blank: str = "none",
+    sampling: bool = True,
 ) -> Output:
     """A table as readers of a paper know it, and its JSON twin.
 
@@ -106,6 +107,8 @@ def table_output(
         As for :func:`kzsurvey.reporting.withhold`: which rows add up to a sum that readers know.
     blank : str
         What an empty cell means: ``none`` (there is no number) or ``withheld``.
+    sampling : bool
+        Whether intervals are those of the survey's sample; a note says so.
 
     Returns
     -------
@@ -129,7 +132,7 @@ def table_output(
     row_heads = 1 if _plain_index(safe) else safe.index.nlevels
     columns = _columns(flat, report, heads or {}, formats or {})
     marks = _marks(flat, mask.to_numpy(), row_heads, blank)
-    lines = _notes(report, notes, n, hidden=bool(marks), interval="conf_low" in flat, mark="note_withheld")
+    lines = _notes(report, notes, n, hidden=bool(marks), interval=sampling and "conf_low" in flat, mark="note_withheld")
     lines += [report.word("note_few")] if few.any() else []
     twin = {
         "caption": report.text(caption),

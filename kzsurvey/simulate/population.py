@@ -110,7 +110,7 @@ def _effects(table: pd.DataFrame, weight: np.ndarray, model: Model, survey: Surv
     """Effects of a mediation by one mediator, all linear, per unit of a number and without products; else none."""
     written = model.options.get("mediators", ())
     formulas = (written,) if isinstance(written, str) else tuple(written)
-    plain = set(model.options) == {"mediators", "treatment"} and not re.search(
+    plain = set(model.options) - _OF_INTERVALS == {"mediators", "treatment"} and not re.search(
         "[:*]", " ".join((model.formula, *formulas))
     )
     if len(formulas) != 1 or not plain:
@@ -146,5 +146,6 @@ def _logistic(x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
 
 
 _WORLDS = ("", "_control", "_treated")
+_OF_INTERVALS = frozenset({"interval", "draws", "seed", "small_sample"})
 _LINKS: Mapping[str, Callable] = {"linear": _linear, "logistic": _logistic}
 TRUTHS: Mapping[str, Callable] = {"linear": _coefficients, "logistic": _coefficients, "mediation": _effects}

@@ -34,6 +34,7 @@ def test_there_is_one_for_each_part_of_the_work():
         "04_report",
         "05_scales",
         "06_fragile",
+        "07_coding",
     ]
 
 

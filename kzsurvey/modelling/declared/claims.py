@@ -102,11 +102,11 @@ def fragility(fits: Iterable[Fit], analysis: pd.DataFrame) -> pd.DataFrame:
     --------
     >>> from kzsurvey.modelling import fit
     >>> from kzsurvey.survey import Model
-    >>> table = pd.DataFrame({"y": [1.0, 2, 4, 3, 5, 5, 8], "x": [0, 1, 2, 3, 4, 5, 6]})
+    >>> table = pd.DataFrame({"y": [1.0, 2, 4, 3, 5, 5, 9], "x": [0, 1, 2, 3, 4, 5, 6]})
     >>> load = fit(table, Model(name="load", kind="linear", formula="y ~ x", hypothesis="H1", term="x"))
     >>> fragility([load], table)[["hypothesis", "measure", "estimate"]].round(2).to_dict("records")
-    [{'hypothesis': 'H1', 'measure': 'partial_r2', 'estimate': 0.88},
-     {'hypothesis': 'H1', 'measure': 'robustness_value', 'estimate': 0.89}]
+    [{'hypothesis': 'H1', 'measure': 'partial_r2', 'estimate': 0.84},
+     {'hypothesis': 'H1', 'measure': 'robustness_value', 'estimate': 0.86}]
     """
     columns = ["model", "hypothesis", "term", "measure", "estimate", "at_interval", "n", "reason"]
     rows = []
