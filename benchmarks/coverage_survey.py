@@ -37,7 +37,7 @@ def from_truth(seed: int, folder: Path, interviews: int) -> pd.DataFrame:
     """Terms of all models on the true answers and true codes of one survey."""
     survey, plan = definition(folder)
     truth = draw_truth(survey, interviews, seed, plan=plan, text=False)
-    said = truth.mentions[truth.mentions["code"] != ""].assign(source="truth", coder="truth", score=1.0)
+    said = truth.mentions[truth.mentions["code"] != ""].assign(source="truth", coder="truth", score=1.0, stands=True)
     return modelled(truth.interviews, said.drop(columns=["clause", "negated"]), survey, seed)
 
 

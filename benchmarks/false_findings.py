@@ -62,7 +62,7 @@ def hypotheses(seed: int, folder: Path, interviews: int, linked: tuple[str, ...]
     """The rows of the hypotheses' terms in one survey without links; empty ones where a model is refused."""
     survey, plan = definition(folder, linked)
     truth = draw_truth(survey, interviews, seed, plan=plan, text=False)
-    said = truth.mentions[truth.mentions["code"] != ""].assign(source="truth", coder="truth", score=1.0)
+    said = truth.mentions[truth.mentions["code"] != ""].assign(source="truth", coder="truth", score=1.0, stands=True)
     analysis = analyse(truth.interviews, said.drop(columns=["clause", "negated"]), survey)
     design = sample_design(analysis, survey)
     models = [model for model in survey.models.values() if model.hypothesis]
