@@ -1,6 +1,7 @@
 """How often intervals for shares of codes, and for regressions on codes, hold the truth.
 
     python benchmarks/coverage_prevalence.py [--what shares methods ...] [--samples 2000] [--seed 1]
+                                              [--to benchmarks/coverage_prevalence.csv]
 
 ``shares``: 500 answers of which 100 are coded by hand, drawn by ``draw_sample``; a machine with sensitivity .8 and
 specificity .95; the truth is the share among the 500. Widths are compared with Wilson's interval, with finite
@@ -10,6 +11,7 @@ other machines; groups; probabilities in place of 0 and 1; answers that are a cl
 
 import argparse
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -232,11 +234,15 @@ def main() -> None:
     parser.add_argument("--what", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--samples", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--to", type=Path)
     options = parser.parse_args()
+    tables = {}
     for name in options.what:
-        table = pd.DataFrame(PARTS[name](options.samples, options.seed))
+        tables[name] = pd.DataFrame(PARTS[name](options.samples, options.seed))
         print(f"\n{name}")
-        print(table.round(4).to_string(index=False), flush=True)
+        print(tables[name].round(4).to_string(index=False), flush=True)
+    if options.to:
+        pd.concat(tables, names=["part"]).reset_index("part").to_csv(options.to, index=False, float_format="%.5f")
 
 
 if __name__ == "__main__":

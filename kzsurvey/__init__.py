@@ -13,7 +13,7 @@ True
 
 from importlib import import_module
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 _HOME = {
     "SurveyError": "errors",
