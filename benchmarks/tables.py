@@ -129,7 +129,67 @@ def gaps(table: pd.DataFrame) -> Iterator[str]:
         yield f"| {way} | {clusters} | {len(rows)} | {rows['samples'].max()} | {ends} | {bias} | {wider:.2f} |"
 
 
+def plain(table: pd.DataFrame) -> Iterator[str]:
+    """A table as it is."""
+    yield f"| {' | '.join(table.columns)} |"
+    yield f"| {' | '.join('---' for _ in table.columns)} |"
+    for row in table.astype("object").where(table.notna(), "").itertuples(index=False):
+        yield f"| {' | '.join(str(cell) for cell in row)} |"
+
+
+def percent(column: pd.Series) -> pd.Series:
+    return (100 * column).map("{:.1f}".format)
+
+
+def scale_coverage(table: pd.DataFrame) -> Iterator[str]:
+    """Each coefficient, its truth and how often it is held."""
+    shown = table.assign(coverage=percent(table["coverage"]), truth=table["truth"].round(3))
+    yield from plain(shown[["estimator", "truth", "coverage", "refused"]])
+
+
+def shares(table: pd.DataFrame) -> Iterator[str]:
+    """Shares of 500 answers of which 100 are coded by hand."""
+    shown = table[table["part"] == "shares"]
+    shown = shown.assign(coverage=percent(shown["coverage"]), width=shown["width"].round(4))
+    shown = shown.assign(width_of_wilson=shown["width_ratio"].round(3))
+    yield from plain(shown[["share", "method", "coverage", "width", "width_of_wilson", "samples", "refused"]])
+
+
+def held_out(table: pd.DataFrame) -> Iterator[str]:
+    """Range of coverage in settings nobody looked at, by part and share."""
+    rows = []
+    for (part, share), found in table[table["coverage"].notna()].groupby(["part", "share"], dropna=False, sort=False):
+        held = found["coverage"]
+        ends = f"{100 * held.min():.1f} to {100 * held.max():.1f}"
+        about = {"part": part, "share": share, "settings": len(found), "coverage": ends}
+        rows.append(about | {"mean": f"{100 * held.mean():.1f}", "width_of_wilson": found["width_ratio"].mean().round(2)})
+    yield from plain(pd.DataFrame(rows))
+
+
+def agreement_coverage(table: pd.DataFrame) -> Iterator[str]:
+    """Range over all settings, by coefficient and number of answers."""
+    rows = []
+    for (coefficient, units), found in table.groupby(["coefficient", "units"], sort=False):
+        held = found["coverage"]
+        ends = f"{100 * held.min():.1f} to {100 * held.max():.1f}"
+        rows.append({"coefficient": coefficient, "answers": units, "settings": len(found), "coverage": ends})
+    yield from plain(pd.DataFrame(rows))
+
+
+def rounded(table: pd.DataFrame) -> Iterator[str]:
+    yield from plain(table.round(4))
+
+
 TABLES = {
+    "coverage_scales": scale_coverage,
+    "coverage_prevalence": shares,
+    "coverage_prevalence_held_out": held_out,
+    "coverage_agreement": agreement_coverage,
+    "suggestions_quality": rounded,
+    "suggestions_speed": rounded,
+    "codings": rounded,
+    "codings_kills": rounded,
+    "desk": rounded,
     "speed": speed,
     "coverage_estimators": coverage,
     "false_findings": findings,
