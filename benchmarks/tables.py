@@ -162,7 +162,8 @@ def held_out(table: pd.DataFrame) -> Iterator[str]:
         held = found["coverage"]
         ends = f"{100 * held.min():.1f} to {100 * held.max():.1f}"
         about = {"part": part, "share": share, "settings": len(found), "coverage": ends}
-        rows.append(about | {"mean": f"{100 * held.mean():.1f}", "width_of_wilson": found["width_ratio"].mean().round(2)})
+        about |= {"mean": f"{100 * held.mean():.1f}", "width_of_wilson": round(found["width_ratio"].mean(), 2)}
+        rows.append(about)
     yield from plain(pd.DataFrame(rows))
 
 
@@ -187,6 +188,7 @@ TABLES = {
     "coverage_agreement": agreement_coverage,
     "suggestions_quality": rounded,
     "suggestions_speed": rounded,
+    "further_speed": rounded,
     "codings": rounded,
     "codings_kills": rounded,
     "desk": rounded,

@@ -189,21 +189,23 @@ def _omega_total(moments: Moments, factors: int) -> tuple[Coefficient, bool]:
 
 def _omega_hierarchical(moments: Moments, factors: int) -> tuple[Coefficient, bool]:
     start = extract(moments.correlations, factors)
+    pattern, _ = oblimin(start.loadings)
 
     def function(square: np.ndarray) -> float:
         R = _correlations(square)
-        general = general_loadings(extract(R, factors, start=start.unique).loadings)
+        general = general_loadings(extract(R, factors, start=start.unique).loadings, start=pattern)
         return float(general.sum() ** 2 / R.sum())
 
     return function, _at_bound(start)
 
 
-def general_loadings(loadings: np.ndarray) -> np.ndarray:
+def general_loadings(loadings: np.ndarray, *, start: np.ndarray | None = None) -> np.ndarray:
     """Loadings on the general factor behind oblique group factors (Schmid and Leiman).
 
     Parameters
     ----------
     loadings : (k, m) array, unrotated, m three or more
+    start : (k, m) array, a pattern to begin the rotation near
 
     Returns
     -------
@@ -222,7 +224,7 @@ def general_loadings(loadings: np.ndarray) -> np.ndarray:
     >>> general_loadings(extract(R, 3).loadings).round(2).tolist()
     [0.6, 0.6, 0.6, 0.6, 0.6, 0.6, 0.6, 0.6, 0.6]
     """
-    pattern, correlations = oblimin(loadings)
+    pattern, correlations = oblimin(loadings, start=start)
     return pattern @ extract(correlations, 1).loadings[:, 0]
 
 

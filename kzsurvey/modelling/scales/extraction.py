@@ -179,12 +179,13 @@ def varimax(loadings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return _ordered((scaled @ turn) * size[:, None], np.eye(factors))
 
 
-def oblimin(loadings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def oblimin(loadings: np.ndarray, *, start: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Rotate to few large loadings per factor, factors free to correlate (quartimin: oblimin with gamma 0).
 
     Parameters
     ----------
     loadings : (k, m) array
+    start : (k, m) array, a pattern to begin near
 
     Returns
     -------
@@ -210,7 +211,8 @@ def oblimin(loadings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     factors = loadings.shape[1]
     if factors < 2:
         return loadings, np.eye(factors)
-    turn = _projected(loadings, np.eye(factors))
+    turn = np.eye(factors) if start is None else np.linalg.pinv(np.linalg.lstsq(loadings, start, rcond=None)[0]).T
+    turn = _projected(loadings, turn / np.linalg.norm(turn, axis=0))
     pattern = loadings @ np.linalg.inv(turn).T
     return _ordered(pattern, turn.T @ turn)
 

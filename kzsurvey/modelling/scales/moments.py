@@ -14,7 +14,7 @@ from kzsurvey.modelling.sampling.variance import Linearised, infer
 from kzsurvey.modelling.scales.measures import keyed
 
 CORRELATIONS = ("pearson", "polychoric")
-_STEP = 1e-5
+_STEP = 2e-4  # of a standard deviation squared; smaller steps see where iterations stopped
 
 
 @dataclass(frozen=True, eq=False)
