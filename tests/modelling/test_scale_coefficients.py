@@ -55,8 +55,26 @@ def test_alpha_has_the_error_of_the_reliability_that_is_computed_another_way(ans
     other = reliability(ITEMS, answers, design=design).scale.iloc[0]
     assert one["estimate"] == pytest.approx(other["alpha"], rel=1e-12)
     assert one[["std_error", "conf_low", "conf_high"]].tolist() == pytest.approx(
-        other[["std_error", "conf_low", "conf_high"]].tolist(), rel=1e-6
+        other[["std_error", "conf_low", "conf_high"]].tolist(), rel=1e-5
     )
+
+
+def test_the_square_of_a_covariance_has_its_variance_as_bias_and_the_slope_of_a_square(answers):
+    moments = item_moments(ITEMS[:3], answers)
+    found = moments.spread(lambda square: np.array([square[0, 1] ** 2]))
+    value, variance = moments.square[0, 1], moments.error[1, 1]
+    assert found.bias[0] == pytest.approx(variance, rel=1e-9)
+    assert found.covariance[0, 0] == pytest.approx(4 * value**2 * variance, rel=1e-9)
+
+
+def test_intervals_of_what_noise_makes_too_low_lie_higher(answers):
+    few = answers.iloc[:120]
+    hierarchical = coefficients(ITEMS, few, kinds=["omega_hierarchical"]).iloc[0]
+    plain = np.log(1 - hierarchical[["conf_low", "conf_high"]].astype(float)).mean()
+    assert 1 - np.exp(plain) > hierarchical["estimate"] + 0.2 * hierarchical["std_error"]
+    adequacy, _ = sampling_adequacy(ITEMS, few)
+    middle = adequacy[["conf_low", "conf_high"]].mean(axis=1)
+    assert (middle > adequacy["kmo"] + 0.005).all()
 
 
 @pytest.mark.parametrize("method", ["minres", "ml"])

@@ -16,7 +16,7 @@ from kzsurvey.modelling.sampling.intervals import interval
 from kzsurvey.modelling.sampling.threads import one_thread
 from kzsurvey.modelling.scales.extraction import ROTATIONS, extract
 from kzsurvey.modelling.scales.measures import keyed
-from kzsurvey.modelling.scales.moments import Moments, item_moments
+from kzsurvey.modelling.scales.moments import Moments, Spread, item_moments
 
 METHODS = ("minres", "ml")
 _EDGE = 0.0051
@@ -36,7 +36,8 @@ class FactorAnalysis:
     factors : DataFrame, one row per factor
         ``factor``, ``sum_of_squares``, ``share`` (of the variance of all items).
     correlations : DataFrame, one row per pair of factors
-        ``first``, ``second``, ``estimate``, ``std_error``, ``df``, ``conf_low``, ``conf_high``.
+        ``first``, ``second``, ``estimate``, ``std_error``, ``df``, ``conf_low``, ``conf_high`` (around the estimate
+        less its bias of second order).
     summary : DataFrame, one row
         ``items``, ``factors``, ``df_model``, ``rmsr`` (root mean square of the residual correlations), ``n``,
         ``n_dropped``, ``state``.
@@ -119,13 +120,13 @@ def factor_analysis(
     fail_if(_count_faults(len(moments.items), factors), DesignError)
     first = extract(moments.correlations, factors, method)
     pattern, phi = ROTATIONS[rotation](first.loadings)
-    covariance = _spread(moments, factors, method, rotation, (first.unique, pattern)) if errors else None
+    spread = _spread(moments, factors, method, rotation, (first.unique, pattern)) if errors else None
     names = [f"F{number}" for number in range(1, factors + 1)]
     return FactorAnalysis(
-        loadings=_loading_table(moments, names, pattern, covariance, level),
+        loadings=_loading_table(moments, names, pattern, spread, level),
         items=_item_table(moments, names, pattern, first.unique),
         factors=_factor_table(names, pattern, phi),
-        correlations=_correlation_table(moments, names, phi, covariance, level),
+        correlations=_correlation_table(moments, names, phi, spread, level),
         summary=_summary(moments, pattern, phi, first.unique),
     )
 
@@ -155,7 +156,8 @@ def sampling_adequacy(
     Returns
     -------
     summary : DataFrame, one row
-        ``kmo`` with ``conf_low`` and ``conf_high``; ``bartlett`` (chi-square), ``bartlett_df``, ``bartlett_p``:
+        ``kmo`` with ``conf_low`` and ``conf_high`` (around the estimate less its bias of second order: noise of the
+        correlations lowers it); ``bartlett`` (chi-square), ``bartlett_df``, ``bartlett_p``:
         Bartlett's test, right for simple random samples of normal answers only; ``statistic`` (F), ``df``,
         ``df_below``, ``p_value``: the test that all correlations are 0 under the design (Rao and Scott); ``n``,
         ``n_dropped``.
@@ -187,9 +189,9 @@ def sampling_adequacy(
     if np.linalg.eigvalsh(R)[0] <= 1e-10:
         found = "items that repeat each other (no inverse of their correlations)"
         raise DesignError(Fault("sampling adequacy", found, "items none of which follows from the others"))
-    overall, covariance = moments.spread(lambda square: np.array([_adequacy(_correlation(square))[0]]))
-    low, high = interval(overall, np.sqrt(covariance[0]), moments.df, level=level)
-    row = {"kmo": overall[0], "conf_low": low[0], "conf_high": min(high[0], 1.0), **_bartlett(R, moments.n)}
+    found = moments.spread(lambda square: np.array([_adequacy(_correlation(square))[0]]))
+    low, high = interval(found.value - found.bias, np.sqrt(found.covariance[0]), moments.df, level=level)
+    row = {"kmo": found.value[0], "conf_low": low[0], "conf_high": min(high[0], 1.0), **_bartlett(R, moments.n)}
     row |= {**_no_correlation(moments), "n": moments.n, "n_dropped": moments.n_dropped}
     return pd.DataFrame([row]), pd.DataFrame({"item": moments.items, "msa": _adequacy(R)[1]})
 
@@ -349,13 +351,13 @@ def single_factor(
         R = _correlation(square)
         return np.array([np.linalg.eigvalsh(R)[-1] / count, (extract(R, 1).loadings ** 2).sum() / count])
 
-    estimate, covariance = moments.spread(shares)
-    std_error = np.sqrt(np.diag(covariance))
-    low, high = interval(estimate, std_error, moments.df, level=level)
+    found = moments.spread(shares)
+    std_error = np.sqrt(np.diag(found.covariance))
+    low, high = interval(found.value, std_error, moments.df, level=level)
     return pd.DataFrame(
         {
             "method": ["component", "factor"],
-            "share": estimate,
+            "share": found.value,
             "std_error": std_error,
             "df": moments.df,
             "conf_low": np.maximum(low, 0.0),
@@ -385,10 +387,8 @@ def _count_faults(items: int, factors: int) -> list[Fault]:
     return [Fault("factor analysis", f"{factors} factors of {items} items", allowed)]
 
 
-def _spread(
-    moments: Moments, factors: int, method: str, rotation: str, base: tuple[np.ndarray, np.ndarray]
-) -> np.ndarray:
-    """Covariance of all loadings, then of the factor correlations above the diagonal."""
+def _spread(moments: Moments, factors: int, method: str, rotation: str, base: tuple[np.ndarray, np.ndarray]) -> Spread:
+    """Covariance and bias of all loadings, then of the factor correlations above the diagonal."""
     unique, pattern = base
     above = np.triu_indices(factors, k=1)
 
@@ -397,7 +397,7 @@ def _spread(
         turned, phi = _aligned(*ROTATIONS[rotation](again.loadings), pattern)
         return np.concatenate([turned.ravel(), phi[above]])
 
-    return moments.spread(everything)[1]
+    return moments.spread(everything)
 
 
 def _aligned(pattern: np.ndarray, phi: np.ndarray, base: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -409,10 +409,10 @@ def _aligned(pattern: np.ndarray, phi: np.ndarray, base: np.ndarray) -> tuple[np
 
 
 def _loading_table(
-    moments: Moments, names: list[str], pattern: np.ndarray, covariance: np.ndarray | None, level: float
+    moments: Moments, names: list[str], pattern: np.ndarray, spread: Spread | None, level: float
 ) -> pd.DataFrame:
     estimate = pattern.ravel()
-    std_error = np.full(len(estimate), np.nan) if covariance is None else np.sqrt(np.diag(covariance)[: len(estimate)])
+    std_error, _ = _errors(spread, slice(len(estimate)), len(estimate))
     low, high = interval(estimate, std_error, moments.df, level=level)
     columns = {"item": np.repeat(moments.items, len(names)), "factor": names * len(moments.items)}
     numbers = {"estimate": estimate, "std_error": std_error, "df": moments.df, "conf_low": low, "conf_high": high}
@@ -435,15 +435,22 @@ def _factor_table(names: list[str], pattern: np.ndarray, phi: np.ndarray) -> pd.
 
 
 def _correlation_table(
-    moments: Moments, names: list[str], phi: np.ndarray, covariance: np.ndarray | None, level: float
+    moments: Moments, names: list[str], phi: np.ndarray, spread: Spread | None, level: float
 ) -> pd.DataFrame:
     first, second = np.triu_indices(len(names), k=1)
-    estimate, count = phi[first, second], len(first)
-    errors = np.full(count, np.nan) if covariance is None or not count else np.sqrt(np.diag(covariance)[-count:])
-    low, high = interval(estimate, errors, moments.df, level=level)
+    estimate = phi[first, second]
+    errors, bias = _errors(spread, slice(len(moments.items) * len(names), None), len(first))
+    low, high = interval(estimate - bias, errors, moments.df, level=level)
     pairs = {"first": [names[k] for k in first], "second": [names[k] for k in second]}
     numbers = {"estimate": estimate, "std_error": errors, "df": moments.df, "conf_low": low, "conf_high": high}
     return pd.DataFrame(pairs | numbers)
+
+
+def _errors(spread: Spread | None, part: slice, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Standard errors and biases of a part of the numbers; missing where none were asked for."""
+    if spread is None:
+        return np.full(count, np.nan), np.full(count, np.nan)
+    return np.sqrt(np.diag(spread.covariance)[part]), spread.bias[part]
 
 
 def _summary(moments: Moments, pattern: np.ndarray, phi: np.ndarray, unique: np.ndarray) -> pd.DataFrame:
@@ -483,10 +490,10 @@ def _bartlett(R: np.ndarray, n: int) -> dict[str, float]:
 def _no_correlation(moments: Moments) -> dict[str, float]:
     """Rao and Scott's test that all correlations are 0: the sum of their squares against what the design lets it be."""
     above = np.triu_indices(len(moments.items), k=1)
-    found, covariance = moments.spread(lambda square: _correlation(square)[above])
-    first, second = np.trace(covariance), np.trace(covariance @ covariance)
+    found = moments.spread(lambda square: _correlation(square)[above])
+    first, second = np.trace(found.covariance), np.trace(found.covariance @ found.covariance)
     df = first**2 / second
-    statistic = float(found @ found / first)
+    statistic = float(found.value @ found.value / first)
     below = df * moments.df
     return {"statistic": statistic, "df": df, "df_below": below, "p_value": float(fdtrc(df, below, statistic))}
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,15 @@ from kzsurvey.modelling.sampling.variance import Linearised, infer
 from kzsurvey.modelling.scales.measures import keyed
 
 CORRELATIONS = ("pearson", "polychoric")
-_STEP = 2e-4  # of a standard deviation squared; smaller steps see where iterations stopped
+_STEP = 0.02  # of a standard error: the curve of a coefficient shows, and where iterations stopped does not
+
+
+class Spread(NamedTuple):
+    """Numbers computed from moments of items: their values, covariance, and bias by the curve of the function."""
+
+    value: np.ndarray
+    covariance: np.ndarray
+    bias: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,21 +59,31 @@ class Moments:
         size = np.sqrt(np.diag(self.square))
         return self.square / np.outer(size, size)
 
-    def spread(self, function: Callable[[np.ndarray], np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        """A smooth function of the square: its value, and its covariance by the delta method.
+    def spread(self, function: Callable[[np.ndarray], np.ndarray]) -> Spread:
+        """A smooth function of the square: its value, its covariance by the delta method, its bias to second order.
+
+        The square is moved along the axes of its own errors, a little to both sides: the slopes give the covariance,
+        the curve gives what the noise of the moments adds to the value on average.
 
         Parameters
         ----------
         function : of a (k, k) array, giving (q,) numbers
         """
         value = np.atleast_1d(np.asarray(function(self.square), dtype=float))
-        places = np.triu_indices(len(self.square), k=0 if self.correlation == "pearson" else 1)
-        slopes = np.empty((len(value), len(places[0])))
-        for number, (row, column) in enumerate(zip(*places, strict=True)):
-            step = _STEP * np.sqrt(self.square[row, row] * self.square[column, column])
-            sides = [np.atleast_1d(function(_moved(self.square, row, column, move))) for move in (step, -step)]
-            slopes[:, number] = (sides[0] - sides[1]) / (2 * step)
-        return value, slopes @ self.error @ slopes.T
+        row, column = np.triu_indices(len(self.square), k=0 if self.correlation == "pearson" else 1)
+        unit = np.sqrt(self.square[row, row] * self.square[column, column])
+        sizes, axes = np.linalg.eigh(self.error / np.outer(unit, unit))
+        slopes, bias = [], np.zeros(len(value))
+        for size, axis in zip(sizes, axes.T, strict=True):
+            if size <= sizes[-1] * 1e-12:
+                continue
+            move = np.zeros_like(self.square)
+            move[row, column] = move[column, row] = _STEP * np.sqrt(size) * unit * axis
+            high, low = (np.atleast_1d(function(moved)) for moved in (self.square + move, self.square - move))
+            slopes.append((high - low) / (2 * _STEP))
+            bias += (high - 2 * value + low) / (2 * _STEP**2)
+        slopes = np.array(slopes).reshape(-1, len(value))
+        return Spread(value, slopes.T @ slopes, bias)
 
 
 def item_moments(
@@ -189,12 +208,3 @@ def _covariances(values: np.ndarray, design: Design) -> tuple[np.ndarray, np.nda
     square = np.empty((values.shape[1],) * 2)
     square[first, second] = square[second, first] = estimate
     return square, error
-
-
-def _moved(square: np.ndarray, row: int, column: int, step: float) -> np.ndarray:
-    """The square with one entry, and its mirror, a little larger."""
-    moved = square.copy()
-    moved[row, column] += step
-    if row != column:
-        moved[column, row] += step
-    return moved
