@@ -34,6 +34,7 @@ FOLDERS = {
         *("coded", "missing", "paths", "robustness", "planning", "declared"),
     ),
     "coding": ("rules", "intercoder", "versions", "codings", "exchange", "suggestions", "exploring", "desk"),
+    "reporting": ("drawing",),
 }
 
 
@@ -82,6 +83,16 @@ def test_folders_of_a_stage_stand_in_one_order(stage_name):
         if f"kzsurvey.{stage_name}.{later}." in path.read_text(encoding="utf-8")
     ]
     assert not backwards
+
+
+def test_how_figures_are_drawn_knows_nothing_of_the_rest_of_reporting_but_formats_and_fonts():
+    below = {"drawing", "fonts", "formats"}
+    for path in (PACKAGE / "reporting" / "drawing").glob("*.py"):
+        imports = (
+            node for node in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(node, ast.ImportFrom)
+        )
+        parts = [node.module.split(".") for node in imports]
+        assert {part[2] for part in parts if part[:2] == ["kzsurvey", "reporting"]} <= below, path.name
 
 
 def test_the_check_of_imports_sees_an_import_the_wrong_way(tmp_path):
