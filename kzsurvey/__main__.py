@@ -4,6 +4,7 @@ Nothing is imported before it is known which command is meant, so that help come
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 UNITS = ("code points", "utf-16", "utf-8")
 MOST_REASONS = 5
+NOBODY_READS = 141  # as a shell counts a program that a closed pipe has ended
 
 
 def new(options: argparse.Namespace) -> None:
@@ -120,7 +122,21 @@ def bring_in(options: argparse.Namespace) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 0 when it ended well, 2 when something of the user's is at fault."""
     _write_utf8()
-    options = _parser().parse_args(arguments)
+    try:
+        try:
+            return _run(_parser().parse_args(arguments))
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+    except BrokenPipeError:  # what reads our lines has gone: kzsurvey ... | head
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(nowhere, stream.fileno())  # else Python complains again when it ends
+        return NOBODY_READS
+
+
+def _run(options: argparse.Namespace) -> int:
+    """The command, and what is said when it cannot do its work."""
     try:
         options.command(options)
     except SurveyError as fault:

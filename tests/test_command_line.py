@@ -1,5 +1,6 @@
 """Every command prints what it did and where; a fault is one sentence, exit status 2, no traceback."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -173,3 +174,28 @@ def test_teaching_writes_the_phrases_and_says_how_well_they_do(capsys, market):
 
 def test_teaching_without_sentences_names_the_file(capsys, market):
     assert "sentences.csv" in fails(capsys, "teach", market)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a program whose pipe is closed in its own way")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("arguments", [["check", str(MARKET)], ["--help"], ["new"], ["check", "nowhere"]])
+def test_a_closed_pipe_ends_a_command_quietly(arguments, unbuffered):
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    command = [sys.executable, "-m", "kzsurvey", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as process:
+        process.stdout.close()
+        said = process.stderr.read().decode()
+    assert "Traceback" not in said
+    assert "Exception ignored" not in said
+    if arguments == ["check", str(MARKET)]:
+        assert process.returncode == 141
+
+
+def test_a_build_that_nobody_reads_writes_nothing(market):
+    command = [sys.executable, "-m", "kzsurvey", "build", str(market)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        said = process.stderr.read()
+    assert said == b""
+    assert not list((market.parents[1] / "processed").glob("*/*.parquet"))
