@@ -55,6 +55,33 @@ def test_check_of_a_sound_survey_counts_what_it_found(capsys, market):
     assert "sound" in capsys.readouterr().out
 
 
+def test_a_wrong_folder_is_told_where_a_survey_is(capsys, market, monkeypatch):
+    monkeypatch.chdir(market.parents[2])
+    for wrong in ("market", "data", "data/raw", ".", "data/raw/market/survey.toml"):
+        said = fails(capsys, "check", wrong)
+        assert said.endswith(f"a survey is here: {Path('data/raw/market')}\n")
+    assert fails(capsys, "check", "nowhere").endswith("no such folder; allowed: the folder of a survey\n")
+
+
+def test_a_first_look_leads_from_a_new_folder_to_tables(capsys, tmp_path):
+    folder = tmp_path / "data" / "raw" / "clinics"
+    assert main(["new", str(folder)]) == 0
+    assert "register each with [[delivered]]" in fails(capsys, "build", folder)
+    assert main(["simulate", str(folder), "--interviews", "60"]) == 0
+    assert '[[delivered]], below it: file = "delivered/clinics.csv"' in capsys.readouterr().out
+    assert "not registered: delivered/clinics.csv" in fails(capsys, "build", folder)
+    settings = folder / "survey.toml"
+    entry = '#[[delivered]]\n#file = "delivered/clinics.csv"\n'
+    text = settings.read_text(encoding="utf-8")
+    assert entry in text
+    settings.write_text(text.replace(entry, entry.replace("#", "")), encoding="utf-8")
+    (folder / "delivered" / "clinics.csv").unlink()
+    assert f"kzsurvey simulate {folder}" in fails(capsys, "check", folder)
+    assert main(["simulate", str(folder), "--interviews", "60"]) == 0
+    assert "next:" not in capsys.readouterr().out
+    assert main(["build", str(folder)]) == 0
+
+
 def test_check_lists_all_faults_at_once(capsys, market):
     questions = (market / "questions.csv").read_text(encoding="utf-8")
     (market / "questions.csv").write_text(questions.replace("integer,", "number,"), encoding="utf-8")
