@@ -24,7 +24,7 @@ NOBODY_READS = 141  # as a shell counts a program that a closed pipe has ended
 def new(options: argparse.Namespace) -> None:
     """Draft the folder of a new survey.
 
-    From a form, or as a small example to be changed. Begin with its survey.toml, which shows all that can be said there.
+    From a form, or as a small example to be changed. Its survey.toml shows all that can be said there.
     """
     from kzsurvey.survey import new_survey
 
