@@ -32,7 +32,7 @@ def without_anything(folder):
     texts = {
         "survey.toml": 'name = "market"\n[languages]\nen = "English"\n[interview]\nid = "id"\n'
         '[[delivered]]\nfile = "delivered/a.csv"\n',
-        "questions.csv": "type,name,label\ntext,id,Id\ninteger,hours,Hours\nselect_one yn,tired,Tired\ntext,said,Said\n",
+        "questions.csv": "type,name,label\ntext,id,Id\ninteger,hours,Hours\nselect_one yn,tired,Tired\ntext,said,x\n",
         "choices.csv": "list_name,name,label\nyn,yes,Yes\nyn,no,No\n",
         "delivered/a.csv": "id,hours,tired,said\n"
         + "".join(f"{k},{k + 20},{'yes' if k % 3 else 'no'},a\n" for k in range(30)),
