@@ -233,6 +233,8 @@ def _survey_toml(name: str, form: Form, languages: Mapping[str, str], guesses: G
         "# One entry for each file that was delivered, laid in the folder delivered/:",
         "# [[delivered]]",
         '# file = "delivered/answers.csv"',
+        "",
+        "# All that may stand here is shown in the survey.toml that `kzsurvey new FOLDER` writes without a form.",
     ]
     return "\n".join(parts) + "\n"
 
