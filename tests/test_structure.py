@@ -136,6 +136,14 @@ def test_at_most_twenty_names_are_offered_at_the_top_and_each_is_there():
     assert all(getattr(kzsurvey, name) is not None for name in names)
 
 
+def test_a_definition_is_checked_for_the_kinds_of_models_and_plans_that_there_are():
+    from kzsurvey.modelling import ESTIMATORS
+    from kzsurvey.modelling.planning.power import KINDS
+    from kzsurvey.survey.references import MODELS, PLANS
+
+    assert (set(MODELS), set(PLANS)) == (set(ESTIMATORS), set(KINDS))
+
+
 @pytest.mark.parametrize("stage_name", ["modelling"])
 def test_every_name_a_stage_offers_is_there(stage_name):
     stage_module = importlib.import_module(f"kzsurvey.{stage_name}")

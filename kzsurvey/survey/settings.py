@@ -173,9 +173,20 @@ def read_settings(folder: Path) -> Settings:
         read = tomllib.loads(read_text(folder / FILE))
     except tomllib.TOMLDecodeError as problem:
         line = re.search(r"line (\d+)", str(problem))
+        row = int(line[1]) if line else None
         found = f"text that is no TOML ({problem})"
-        raise DefinitionError(Fault(FILE, found, "TOML", row=int(line[1]) if line else None)) from None
+        raise DefinitionError(
+            Fault(FILE, found, 'TOML: key = "text"', row=row, hint=_wide_signs(folder, row))
+        ) from None
     return Settings(_usable(read), list(_key_faults(read)))
+
+
+def _wide_signs(folder: Path, row: int | None) -> str:
+    """A hint at signs that a Chinese keyboard or a word processor puts in place of those of TOML."""
+    lines = read_text(folder / FILE).splitlines()
+    line = lines[row - 1] if row and row <= len(lines) else ""
+    there = [sign for sign in "“”‘’「」＂＝，［］" if sign in line]
+    return f'{" ".join(there)} in this line: TOML is written with " = , [ ]' if there else ""
 
 
 def _usable(read: Mapping[str, Any]) -> dict[str, Any]:
