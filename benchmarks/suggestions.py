@@ -9,6 +9,7 @@ thirty answers. ``intervals``: coverage. ``queue``: what answers picked by a mac
 """
 
 import argparse
+import tempfile
 import time
 import warnings
 from collections.abc import Callable
@@ -310,7 +311,7 @@ def main() -> None:
     parser.add_argument("--what", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--samples", type=int, default=1000)
     parser.add_argument("--shared", type=Path, default=Path(__file__).parents[2] / "shared" / "data")
-    parser.add_argument("--to", type=Path, default=Path("/tmp"))
+    parser.add_argument("--to", type=Path, default=Path(tempfile.gettempdir()))
     options = parser.parse_args()
     warnings.filterwarnings("ignore", category=UserWarning, module="sklearn")
     for name in options.what:

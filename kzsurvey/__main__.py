@@ -4,6 +4,7 @@ Nothing is imported before it is known which command is meant, so that help come
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,10 +18,14 @@ if TYPE_CHECKING:
 
 UNITS = ("code points", "utf-16", "utf-8")
 MOST_REASONS = 5
+NOBODY_READS = 141  # as a shell counts a program that a closed pipe has ended
 
 
 def new(options: argparse.Namespace) -> None:
-    """Draft the folder of a new survey."""
+    """Draft the folder of a new survey.
+
+    From a form, or as a small example to be changed. Its survey.toml shows all that can be said there.
+    """
     from kzsurvey.survey import new_survey
 
     for path in new_survey(options.folder, form=options.form):
@@ -29,7 +34,10 @@ def new(options: argparse.Namespace) -> None:
 
 
 def check(options: argparse.Namespace) -> None:
-    """List every fault of a definition at once."""
+    """List every fault of a definition at once.
+
+    Read are all files of the folder; nothing is written.
+    """
     from kzsurvey.coding import codings_faults, example_faults
     from kzsurvey.errors import DefinitionError, fail_if
     from kzsurvey.survey import definition_faults, read_survey
@@ -62,11 +70,19 @@ def teach(options: argparse.Namespace) -> None:
 
 
 def simulate(options: argparse.Namespace) -> None:
-    """Write simulated answers as field teams would deliver them."""
-    from kzsurvey.simulate import simulate as draw
+    """Write simulated answers as field teams would deliver them.
 
-    for path in draw(options.survey, interviews=options.interviews, seed=options.seed, truth=options.truth):
-        print(path)
+    Into delivered/, of a survey that says simulated = true; by its simulation.toml, or else whatever the form allows.
+    """
+    from kzsurvey.simulate import simulate as draw
+    from kzsurvey.survey import read_survey
+
+    made = draw(options.survey, interviews=options.interviews, seed=options.seed, truth=options.truth)
+    _print_all(made)
+    known = [delivered.path for delivered in read_survey(options.survey, check_delivered=False).delivered]
+    for path in made:
+        if path.parent == options.survey / "delivered" and path not in known:
+            print(f'next: add to survey.toml: [[delivered]], below it: file = "delivered/{path.name}"')
 
 
 def rehearse(options: argparse.Namespace) -> None:
@@ -77,14 +93,20 @@ def rehearse(options: argparse.Namespace) -> None:
 
 
 def build(options: argparse.Namespace) -> None:
-    """Make the six tables."""
+    """Make the six tables.
+
+    Delivered answers are read, cleaned, coded and weighted, declared models are fitted: data/processed/<survey>.
+    """
     from kzsurvey.build import build as make
 
     make(options.survey, progress=_say)
 
 
 def report(options: argparse.Namespace) -> None:
-    """Make the reports of a built survey."""
+    """Make the reports of a built survey.
+
+    A file for each notebook and language: reports/<survey>/<language>.
+    """
     from kzsurvey.build import report as make
 
     _print_all(make(options.survey, languages=options.language, to=options.to, progress=_say))
@@ -120,7 +142,21 @@ def bring_in(options: argparse.Namespace) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 0 when it ended well, 2 when something of the user's is at fault."""
     _write_utf8()
-    options = _parser().parse_args(arguments)
+    try:
+        try:
+            return _run(_parser().parse_args(arguments))
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+    except BrokenPipeError:  # what reads our lines has gone: kzsurvey ... | head
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(nowhere, stream.fileno())  # else Python complains again when it ends
+        return NOBODY_READS
+
+
+def _run(options: argparse.Namespace) -> int:
+    """The command, and what is said when it cannot do its work."""
     try:
         options.command(options)
     except SurveyError as fault:
@@ -140,18 +176,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="kzsurvey", description="From interviews to a published, reproducible report.", allow_abbrev=False
+        prog="kzsurvey",
+        description="From interviews to a published, reproducible report.",
+        epilog="A first look: kzsurvey new data/raw/trial, then simulate, check, build and report on that folder.",
+        allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"kzsurvey {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add = _command(commands, "new", new)
     add.add_argument("folder", type=Path, metavar="FOLDER", help="the folder to make, its name is the survey's name")
-    add.add_argument("--from", dest="form", type=Path, metavar="FORM", help="an XLSForm: form.xlsx, or survey CSV")
+    add.add_argument("--from", dest="form", type=Path, metavar="FORM", help="an XLSForm: form.xlsx, or CSV")
     _command(commands, "check", check, survey=True)
     _command(commands, "teach", teach, survey=True)
     add = _command(commands, "simulate", simulate, survey=True)
     add.add_argument("--interviews", type=_at_least_one, default=500, metavar="N", help="how many (500)")
-    add.add_argument("--seed", type=_seed, default=1, metavar="S", help="same seed, same bytes (1)")
+    add.add_argument("--seed", type=_seed, default=1, metavar="S", help="the same seed gives the same answers (1)")
     add.add_argument("--truth", type=Path, metavar="FOLDER", help="also write what is true, to this folder")
     _command(commands, "build", build, survey=True)
     add = _command(commands, "rehearse", rehearse, survey=True)

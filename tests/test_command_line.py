@@ -1,5 +1,6 @@
 """Every command prints what it did and where; a fault is one sentence, exit status 2, no traceback."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -52,6 +53,33 @@ def test_an_unknown_command_is_refused_with_those_there_are(capsys):
 def test_check_of_a_sound_survey_counts_what_it_found(capsys, market):
     assert main(["check", str(market)]) == 0
     assert "sound" in capsys.readouterr().out
+
+
+def test_a_wrong_folder_is_told_where_a_survey_is(capsys, market, monkeypatch):
+    monkeypatch.chdir(market.parents[2])
+    for wrong in ("market", "data", "data/raw", ".", "data/raw/market/survey.toml"):
+        said = fails(capsys, "check", wrong)
+        assert said.endswith(f"a survey is here: {Path('data/raw/market')}\n")
+    assert fails(capsys, "check", "nowhere").endswith("no such folder; allowed: the folder of a survey\n")
+
+
+def test_a_first_look_leads_from_a_new_folder_to_tables(capsys, tmp_path):
+    folder = tmp_path / "data" / "raw" / "clinics"
+    assert main(["new", str(folder)]) == 0
+    assert "register each with [[delivered]]" in fails(capsys, "build", folder)
+    assert main(["simulate", str(folder), "--interviews", "60"]) == 0
+    assert '[[delivered]], below it: file = "delivered/clinics.csv"' in capsys.readouterr().out
+    assert "not registered: delivered/clinics.csv" in fails(capsys, "build", folder)
+    settings = folder / "survey.toml"
+    entry = '#[[delivered]]\n#file = "delivered/clinics.csv"\n'
+    text = settings.read_text(encoding="utf-8")
+    assert entry in text
+    settings.write_text(text.replace(entry, entry.replace("#", "")), encoding="utf-8")
+    (folder / "delivered" / "clinics.csv").unlink()
+    assert f"kzsurvey simulate {folder}" in fails(capsys, "check", folder)
+    assert main(["simulate", str(folder), "--interviews", "60"]) == 0
+    assert "next:" not in capsys.readouterr().out
+    assert main(["build", str(folder)]) == 0
 
 
 def test_check_lists_all_faults_at_once(capsys, market):
@@ -173,3 +201,28 @@ def test_teaching_writes_the_phrases_and_says_how_well_they_do(capsys, market):
 
 def test_teaching_without_sentences_names_the_file(capsys, market):
     assert "sentences.csv" in fails(capsys, "teach", market)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a program whose pipe is closed in its own way")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("arguments", [["check", str(MARKET)], ["--help"], ["new"], ["check", "nowhere"]])
+def test_a_closed_pipe_ends_a_command_quietly(arguments, unbuffered):
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    command = [sys.executable, "-m", "kzsurvey", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as process:
+        process.stdout.close()
+        said = process.stderr.read().decode()
+    assert "Traceback" not in said
+    assert "Exception ignored" not in said
+    if arguments == ["check", str(MARKET)]:
+        assert process.returncode == 141
+
+
+def test_a_build_that_nobody_reads_writes_nothing(market):
+    command = [sys.executable, "-m", "kzsurvey", "build", str(market)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        said = process.stderr.read()
+    assert said == b""
+    assert not list((market.parents[1] / "processed").glob("*/*.parquet"))

@@ -20,7 +20,7 @@ from kzsurvey.simulate import draw_truth, population_parameters, read_plan, simu
 from kzsurvey.simulate.delivery import deliver
 from kzsurvey.simulate.grammar import clauses_of
 from kzsurvey.simulate.invented import PHONE, check_digit
-from kzsurvey.survey import compile_expression, read_survey
+from kzsurvey.survey import compile_expression, new_survey, read_survey
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "data" / "raw" / "kizilsu"
@@ -299,6 +299,22 @@ def test_without_simulation_toml_answers_are_valid_and_random(tmp_path):
             rule = compile_expression(question["constraint"], names=survey.questions.index)
             assert not rule.broken(truth.interviews, value=truth.interviews[name]).any(), name
     assert [path.name for path in simulate(folder, interviews=60)] == ["market.csv"]
+
+
+def test_rules_that_ask_for_today_are_met_on_the_day_of_the_interview(tmp_path):
+    folder = tmp_path / "clinics"
+    new_survey(folder)
+    text = (folder / "questions.csv").read_text("utf-8")
+    born = "date,born,出生,Born,,,,,. < today(),,,,,none\n"
+    lines = text.splitlines(keepends=True)
+    age = "calculate,age,,,,,,,,,,years,ratio,none,int((today() - ${born}) div 365)\n"
+    header = lines[0].rstrip("\n") + ",calculation\n"
+    (folder / "questions.csv").write_text("".join([header, born, *lines[1:], age]), "utf-8")
+    made = draw_truth(read_survey(folder, check_delivered=False), 80, 1).interviews
+    assert (made["born"] < made["interview_date"]).all()
+    assert made["interview_date"].dt.year.unique().tolist() == [2020]
+    days = (made["interview_date"] - made["born"]).dt.days
+    assert (made["age"] == days // 365).all()
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ FOLDERS = {
         *("coded", "missing", "paths", "robustness", "planning", "declared"),
     ),
     "coding": ("rules", "intercoder", "versions", "codings", "exchange", "suggestions", "exploring", "desk"),
+    "reporting": ("drawing",),
 }
 
 
@@ -84,6 +85,16 @@ def test_folders_of_a_stage_stand_in_one_order(stage_name):
     assert not backwards
 
 
+def test_how_figures_are_drawn_knows_nothing_of_the_rest_of_reporting_but_formats_and_fonts():
+    below = {"drawing", "fonts", "formats"}
+    for path in (PACKAGE / "reporting" / "drawing").glob("*.py"):
+        imports = (
+            node for node in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(node, ast.ImportFrom)
+        )
+        parts = [node.module.split(".") for node in imports]
+        assert {part[2] for part in parts if part[:2] == ["kzsurvey", "reporting"]} <= below, path.name
+
+
 def test_the_check_of_imports_sees_an_import_the_wrong_way(tmp_path):
     module = tmp_path / "module.py"
     module.write_text(
@@ -123,6 +134,14 @@ def test_at_most_twenty_names_are_offered_at_the_top_and_each_is_there():
     names = [name for name in kzsurvey.__all__ if not name.startswith("__")]
     assert len(names) <= 20
     assert all(getattr(kzsurvey, name) is not None for name in names)
+
+
+def test_a_definition_is_checked_for_the_kinds_of_models_and_plans_that_there_are():
+    from kzsurvey.modelling import ESTIMATORS
+    from kzsurvey.modelling.planning.power import KINDS
+    from kzsurvey.survey.references import MODELS, PLANS
+
+    assert (set(MODELS), set(PLANS)) == (set(ESTIMATORS), set(KINDS))
 
 
 @pytest.mark.parametrize("stage_name", ["modelling"])

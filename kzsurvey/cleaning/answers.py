@@ -62,7 +62,9 @@ def read_answers(survey: Survey, *, key: bytes | None = None) -> pd.DataFrame:
     ['file', 'sheet', 'row', 'encoding']
     """
     if not survey.delivered:
+        there = sorted(f"delivered/{path.name}" for path in (survey.folder / "delivered").glob("[!.]*"))
         hint = "lay the files into delivered/ and register each with [[delivered]]"
+        hint += f"; not registered: {', '.join(there)}" if there else ""
         raise DeliveryError(Fault("survey.toml", "no delivered file", "at least one", column="delivered", hint=hint))
     names, words = question_names(survey), _words(survey)
     tables, faults = [], []

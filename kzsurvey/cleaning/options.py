@@ -4,7 +4,7 @@ A misspelt place is taken where one place of the form fits clearly better than e
 """
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import pandas as pd
@@ -241,6 +241,3 @@ def _similarity(written: str, form: str) -> float:
     bare_written, bare_form = _PLACE_ENDING.sub("", written), _PLACE_ENDING.sub("", form)
     whole = fuzz.ratio(written, form)
     return max(whole, fuzz.ratio(bare_written, bare_form)) if min(len(bare_written), len(bare_form)) >= 2 else whole
-
-
-Reader = Callable[[str], Read]

@@ -1,6 +1,8 @@
 """The truth behind simulated answers: one clean row per interview, drawn variable by variable from declared paths."""
 
+import re
 from collections.abc import Iterable, Mapping
+from datetime import date
 from typing import NamedTuple
 
 import numpy as np
@@ -78,7 +80,8 @@ def draw_truth(
     codes = {
         open_question.question: _codes(table, open_question, survey, streams["codes"]) for open_question in plan.open
     }
-    for question in survey.questions.index.difference(table.columns, sort=False).difference(codes, sort=False):
+    left = survey.questions.index.difference(table.columns, sort=False).difference(codes, sort=False)
+    for question in sorted(left, key=lambda name: name != survey.interview.get("date")):  # rules may ask for the day
         table = _with_form_answer(table, question, survey, streams["variables"])
     table = table.set_index(pd.Index(_ids(table, survey), name="interview", dtype="str"))
     written = [
@@ -215,7 +218,20 @@ def _relevant(question: str, table: pd.DataFrame, survey: Survey) -> pd.Series:
     """Whom the form asks."""
     if not (text := survey.questions.at[question, "relevant"]):
         return pd.Series(True, index=table.index)
-    return compile_expression(text, names=survey.questions.index, column=question).mask(table)
+    return compile_expression(text, names=survey.questions.index, column=question).mask(
+        table, today=_today(table, survey)
+    )
+
+
+def _today(table: pd.DataFrame, survey: Survey) -> "pd.Series | date":
+    """The day of each interview, for rules that ask for today(); as long as it is not drawn, the end of the year."""
+    day = survey.interview.get("date")
+    return table[day] if day in table else date(_year(survey), 12, 31)
+
+
+def _year(survey: Survey) -> int:
+    """The year that the wave names, or else any."""
+    return int(survey.wave) if re.fullmatch(r"[12]\d{3}", survey.wave) else 2020
 
 
 def _typed(drawn: pd.Series, question: str, survey: Survey) -> pd.Series:
@@ -249,8 +265,9 @@ def _with_calculations(table: pd.DataFrame, survey: Survey) -> pd.DataFrame:
     """The table with every calculation whose inputs are now there."""
     for question, row in survey.questions[survey.questions["type"] == "calculate"].iterrows():
         expression = compile_expression(row["calculation"], names=survey.questions.index, column=question)
-        if question not in table and expression.names <= set(table.columns):
-            value = expression.evaluate(table)
+        days = {survey.interview.get("date")} & set(survey.questions.index) if expression.uses_today else set()
+        if question not in table and expression.names | days <= set(table.columns):
+            value = expression.evaluate(table, today=_today(table, survey))
             table = table.assign(**{question: value.where(_relevant(question, table, survey))})
     return table
 
@@ -280,8 +297,13 @@ def _with_form_answer(table: pd.DataFrame, question: str, survey: Survey, genera
     return table.assign(**{question: drawn.where(_relevant(question, table, survey))})
 
 
-def _at_random(question: str, table: pd.DataFrame, survey: Survey, generator, *, size: int = 100) -> pd.Series:
-    """Anything of the right type; for a text the question's name and a number."""
+def _at_random(
+    question: str, table: pd.DataFrame, survey: Survey, generator, *, size: int = 100, back: int = 0
+) -> pd.Series:
+    """Anything of the right type; for a text the question's name and a number.
+
+    Numbers go up to ``size``; days lie in the year of the wave or up to ``back`` days before it.
+    """
     kind, n = survey.questions.at[question, "type"], len(table)
     if kind == "select_one":
         return _options_at_random(question, table, survey, generator)
@@ -290,8 +312,9 @@ def _at_random(question: str, table: pd.DataFrame, survey: Survey, generator, *,
         any_of = {"options": dict.fromkeys(names, 0.3), "none": names[0]}
         return pd.Series(DISTRIBUTIONS["subset"].draw(np.zeros(n), any_of, table, generator))
     if kind in ("date", "datetime"):
-        year = survey.wave if survey.wave.isdigit() else "2020"
-        return pd.Series(pd.Timestamp(f"{year}-01-01") + pd.to_timedelta(generator.integers(365, size=n), unit="D"))
+        return pd.Series(
+            pd.Timestamp(_year(survey), 1, 1) + pd.to_timedelta(generator.integers(-back, 365, size=n), unit="D")
+        )
     if kind == "time":
         return pd.Series(clock(480 + generator.integers(min(6 * size, 960), size=n)))
     if kind in _NUMBERS:
@@ -315,10 +338,10 @@ def _kept_to_constraint(drawn: pd.Series, question: str, table: pd.DataFrame, su
     text = survey.questions.at[question, "constraint"]
     constraint = compile_expression(text, names=survey.questions.index, column=question)
     for size in _TRIES * 20:
-        broken = constraint.broken(table, value=drawn)
+        broken = constraint.broken(table, value=drawn, today=_today(table, survey))
         if not broken.any():
             return drawn
-        again = _typed(_at_random(question, table, survey, generator, size=size), question, survey)
+        again = _typed(_at_random(question, table, survey, generator, size=size, back=size), question, survey)
         drawn = drawn.where(~broken, again)
     raise SurveyError(
         Fault(FILE, f"no declaration of {question}", "a [[variables]] entry", hint=f"chance alone does not meet {text}")

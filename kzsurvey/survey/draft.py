@@ -221,17 +221,7 @@ def _survey_toml(name: str, form: Form, languages: Mapping[str, str], guesses: G
     """The text of survey.toml, with what a person must still decide as comments."""
     title = next((row["form_title"] for row in form.settings), "") or name
     parts = [
-        f"name = {_quoted(name)}",
-        'wave = ""',
-        "simulated = false",
-        "smallest_cell = 5  # the smallest number of interviews that may be published",
-        "",
-        "[languages]  # code = the word after :: in the headers of the form; the first is the default",
-        *(f"{_key(code)} = {_quoted(word)}" for code, word in languages.items()),
-        "",
-        "[title]",
-        *(f"{_key(code)} = {_quoted(title)}" for code in languages),
-        "",
+        *first_lines(name, languages, title),
         "[interview]  # the questions that play a part of their own",
         *_interview_lines(guesses),
         "",
@@ -243,8 +233,27 @@ def _survey_toml(name: str, form: Form, languages: Mapping[str, str], guesses: G
         "# One entry for each file that was delivered, laid in the folder delivered/:",
         "# [[delivered]]",
         '# file = "delivered/answers.csv"',
+        "",
+        "# All that may stand here is shown in the survey.toml that `kzsurvey new FOLDER` writes without a form.",
     ]
     return "\n".join(parts) + "\n"
+
+
+def first_lines(name: str, languages: Mapping[str, str], title: str) -> list[str]:
+    """How every draft of a survey.toml begins."""
+    return [
+        f"name = {quoted(name)}",
+        'wave = ""',
+        "simulated = false",
+        "smallest_cell = 5  # the smallest number of interviews that may be published",
+        "",
+        "[languages]  # code = the word after :: in the headers of the form; the first is the default",
+        *(f"{_key(code)} = {quoted(word)}" for code, word in languages.items()),
+        "",
+        "[title]",
+        *(f"{_key(code)} = {quoted(title)}" for code in languages),
+        "",
+    ]
 
 
 def _interview_lines(guesses: Guesses) -> Iterable[str]:
@@ -255,7 +264,7 @@ def _interview_lines(guesses: Guesses) -> Iterable[str]:
         yield 'id = ""'
     for part, question in guesses._asdict().items():
         if question:
-            yield f"{part} = {_quoted(question)}"
+            yield f"{part} = {quoted(question)}"
 
 
 def _readme(name: str, form: str, questions: int) -> str:
@@ -271,10 +280,10 @@ Drafted from `{form}`: {questions} questions.
 """
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     """A text as TOML writes it, which is as JSON does."""
     return json.dumps(text, ensure_ascii=False)
 
 
 def _key(code: str) -> str:
-    return code if re.fullmatch(r"[A-Za-z0-9_-]+", code) else _quoted(code)
+    return code if re.fullmatch(r"[A-Za-z0-9_-]+", code) else quoted(code)

@@ -531,8 +531,6 @@ class _Reader:
         found = "the end" if token.kind == "end" else token.text
         hint = "NOT stands behind AND, or in front of NEAR" if token.text == "NOT" else ""
         raise self.stop(token, found, "words, /expression/, {list}, @code or a bracket", hint)
-        hint = "NOT stands behind AND, or in front of NEAR" if token.text == "NOT" else ""
-        raise self.stop(token, found or token.text, "words, /expression/, {list}, @code or a bracket", hint)
 
     def bracket(self, opened: _Token, mood: str, scope: str, depth: int) -> Tree:
         """``( rule )``."""

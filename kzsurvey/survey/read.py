@@ -83,6 +83,10 @@ def definition_faults(folder: str | Path) -> list[Fault]:
 
 def _read(folder: Path, *, check_delivered: bool, taught: bool) -> Definition:
     """Read part after part; a part that cannot be read only ends the reading of those that rest on it."""
+    if not (folder / FILE).is_file() and (elsewhere := _elsewhere(folder)):
+        found = "no survey.toml" if folder.is_dir() else "no such folder"
+        hint = f"a survey is here: {', '.join(map(str, elsewhere))}"
+        return Definition({}, [Fault(str(folder), found, "the folder of a survey", hint=hint)])
     if not folder.is_dir():
         return Definition({}, [Fault(str(folder), "no such folder", "the folder of a survey")])
     settings, faults = _attempt(read_settings, folder)
@@ -97,6 +101,13 @@ def _read(folder: Path, *, check_delivered: bool, taught: bool) -> Definition:
     tables, wrong = _read_tables(folder, form, read, taught=taught)
     faults += [*wrong, *coding_sample_faults(folder)]
     return Definition({} if faults else {**survey_fields(read, folder), **tables}, faults)
+
+
+def _elsewhere(folder: Path) -> list[Path]:
+    """The folders of surveys that may be meant: that of a file, one of this name where surveys lie, those below."""
+    beside = folder.parent if folder.is_file() else Path("data/raw") / folder.name
+    below = [path for pattern in ("*", "raw/*", "data/raw/*") for path in sorted(folder.glob(pattern))]
+    return [path for path in (beside, *below) if (path / FILE).is_file()][:5]
 
 
 def _read_tables(

@@ -14,6 +14,8 @@ from kzsurvey.survey.sheets import listed, near
 
 DESIGN_VARIABLES = ("weight", "stratum", "cluster")
 WEIGHTS = ("weighted", "unweighted")
+MODELS = ("linear", "logistic", "probit", "poisson", "ordinal", "mixed", "mediation", "paths")
+PLANS = ("slope", "moderation", "mediation", "code")
 PATHS = "paths"  # the kind whose formula is the syntax of a path model
 OWN_TERMS = ("mediation", PATHS)  # kinds whose terms are named for what they say (indirect, direct), not by the formula
 MOMENTS = {
@@ -174,6 +176,7 @@ def _model_faults(read: Mapping[str, Any], known: Known) -> Iterator[Fault]:
     variables = analysis_variables(known)
     for model in read.get("models", ()):
         key = f"models.{model['name']}"
+        yield from _unknown(f"{key}.kind", [model["kind"]], MODELS, listed(MODELS))
         if model.get("hypothesis") and not model.get("term"):
             yield Fault(FILE, "a hypothesis without a term", "the term that it is about", column=f"{key}.term")
         if model.get("where"):
@@ -216,11 +219,12 @@ def _specification_faults(read: Mapping[str, Any], known: Known) -> Iterator[Fau
 
 
 def _plan_faults(read: Mapping[str, Any]) -> Iterator[Fault]:
-    """Plans for a model that is not declared."""
+    """Plans of no known kind, or for a model that is not declared."""
     models = [model["name"] for model in read.get("models", ())]
     for plan in read.get("plans", ()):
-        key = f"plans.{plan['name']}.model"
-        yield from _unknown(key, [plan["model"]], models, f"a declared model: {listed(models)}")
+        key = f"plans.{plan['name']}"
+        yield from _unknown(f"{key}.kind", [plan["kind"]], PLANS, listed(PLANS))
+        yield from _unknown(f"{key}.model", [plan["model"]], models, f"a declared model: {listed(models)}")
 
 
 def _syntax_faults(syntax: str, variables: Collection[str], key: str) -> Iterator[Fault]:

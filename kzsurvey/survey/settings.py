@@ -173,9 +173,20 @@ def read_settings(folder: Path) -> Settings:
         read = tomllib.loads(read_text(folder / FILE))
     except tomllib.TOMLDecodeError as problem:
         line = re.search(r"line (\d+)", str(problem))
+        row = int(line[1]) if line else None
         found = f"text that is no TOML ({problem})"
-        raise DefinitionError(Fault(FILE, found, "TOML", row=int(line[1]) if line else None)) from None
+        raise DefinitionError(
+            Fault(FILE, found, 'TOML: key = "text"', row=row, hint=_wide_signs(folder, row))
+        ) from None
     return Settings(_usable(read), list(_key_faults(read)))
+
+
+def _wide_signs(folder: Path, row: int | None) -> str:
+    """A hint at signs that a Chinese keyboard or a word processor puts in place of those of TOML."""
+    lines = read_text(folder / FILE).splitlines()
+    line = lines[row - 1] if row and row <= len(lines) else ""
+    there = [sign for sign in "“”‘’「」＂＝，［］" if sign in line]
+    return f'{" ".join(there)} in this line: TOML is written with " = , [ ]' if there else ""
 
 
 def _usable(read: Mapping[str, Any]) -> dict[str, Any]:
@@ -202,7 +213,7 @@ def _key_faults(read: Mapping[str, Any]) -> Iterator[Fault]:
     yield from _table_faults("", {key: value for key, value in read.items() if key not in _nested()}, TOP, _nested())
     for key in NEEDED:
         if not read.get(key):
-            yield Fault(FILE, "no such key" if key not in read else "nothing", "a value", column=key)
+            yield Fault(FILE, "no such key" if key not in read else "nothing", TOP[key].allowed, column=key)
     for name, keys in SECTIONS.items():
         if not isinstance(read.get(name, {}), dict):
             yield Fault(FILE, f"{read[name]!r}", f"a section, [{name}]", column=name)
@@ -241,9 +252,8 @@ def _list_faults(name: str, entries: object, keys: Mapping[str, Kind]) -> Iterat
         yield from _table_faults(f"{name}.{called}.", entry, keys, closed=name not in ("models", "plans"))
         for key in NEEDED_IN_LIST[name]:
             if not entry.get(key):
-                yield Fault(
-                    FILE, "no such key" if key not in entry else "nothing", "a value", column=f"{name}.{called}.{key}"
-                )
+                found = "no such key" if key not in entry else "nothing"
+                yield Fault(FILE, found, keys[key].allowed, column=f"{name}.{called}.{key}")
         if called in seen:
             yield Fault(FILE, f"{called!r} a second time", "once", column=name)
         seen.add(called)
@@ -295,8 +305,10 @@ def delivered_faults(read: Mapping[str, Any], folder: Path) -> list[Fault]:
         path, wanted = folder / entry["file"], entry.get("sha256", "")
         if not path.is_file():
             there = sorted(f"delivered/{other.name}" for other in (folder / "delivered").glob("*"))
-            found = f"{entry['file']}, which is {'a folder' if path.is_dir() else 'no file'}"
+            found = f"{entry['file']}, which is {'a folder' if path.is_dir() else 'not there'}"
             hint = "" if path.is_dir() else near(entry["file"], there)
+            if not there and read.get("simulated"):
+                hint = f"simulated answers are written by: kzsurvey simulate {folder}"
             faults.append(Fault(FILE, found, f"a file in {folder}", column="delivered.file", hint=hint))
         elif not path.stat().st_size:
             faults.append(Fault(entry["file"], "an empty file", "answers as delivered"))

@@ -177,6 +177,8 @@ def near(word: str, known: Collection[str]) -> str:
 def listed(words: Iterable[str], *, most: int = 12) -> str:
     """Words as one enumeration, cut where it gets long."""
     words = list(words)
+    if not words:
+        return "(there are none)"
     return ", ".join(words[:most]) + (f", ... ({len(words)} in all)" if len(words) > most else "")
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from kzsurvey.errors import DefinitionError, Fault, fail_if
+from kzsurvey.survey.record import QUESTION_TYPES
 from kzsurvey.survey.sheets import Row, Sheet, column_faults, listed, near, read_csv_records, read_workbook, sheet_of
 
 TYPES = {
@@ -61,7 +62,7 @@ SURVEY_COLUMNS = (
 )  # fmt: skip
 CHOICE_COLUMNS = ("list_name", "name", "label", "aliases", "image", "audio", "video", "big-image")
 COLUMNS = ((("type", "name"), SURVEY_COLUMNS), (("list_name", "name"), CHOICE_COLUMNS))  # needed, known; by sheet
-SUPPORTED = "integer, decimal, text, date, time, datetime, select_one, select_multiple, calculate, note, groups"
+SUPPORTED = f"{', '.join(QUESTION_TYPES)}, groups"
 FORMS = ("form.xlsx", "form.xls", "questions.csv")
 SHEETS = ("survey", "choices", "settings")
 LANGUAGE_CODES = {

@@ -93,6 +93,12 @@ def test_people_stand_beside_rules_and_analysis_counts_rules_unless_told(desk):
     pd.testing.assert_frame_equal(both[both["source"] == "rule"].reset_index(drop=True), before)
 
 
+def test_people_can_take_the_place_of_rules_that_found_nothing(desk):
+    none = code(desk.interviews, desk.survey).iloc[:0]
+    both = with_people(none, desk.read(), desk.interviews, desk.survey, stand="people")
+    assert len(check_table(both, "mentions")) == 0
+
+
 def test_people_can_take_the_place_of_rules_where_they_are_done(desk):
     desk.do("ann", "nothing", "M01")
     desk.do("ann", "add", "M10", code="T2")

@@ -9,8 +9,9 @@ from matplotlib import image
 
 from kzsurvey.errors import ReportError
 from kzsurvey.reporting.context import Report
-from kzsurvey.reporting.figures import BOX, FIGURES, LABEL, WIDTH, _boxes, draw, wrapped
-from kzsurvey.reporting.path_diagrams import lay_out
+from kzsurvey.reporting.drawing.mediation_diagrams import BOX, place_boxes
+from kzsurvey.reporting.drawing.path_diagrams import lay_out
+from kzsurvey.reporting.figures import FIGURES, WIDTH, draw
 
 ROWS = pd.DataFrame(
     {"label": ["政策落不了地", "Hill"], "estimate": [0.4, -0.1], "conf_low": [0.3, -0.2], "conf_high": [0.5, 0.1]}
@@ -127,13 +128,6 @@ def test_an_empty_figure_is_drawn_empty(report):
     assert draw(ROWS.head(0), report, kind="dots", format="number").startswith(b"\x89PNG")
 
 
-def test_long_labels_arewrapped_and_no_line_begins_with_a_comma():
-    assert max(map(len, wrapped("A label that is much too long to stand on one line").split("\n"))) <= LABEL
-    chinese = wrapped("最近十二个月以来您所在的单位里，有多少人离开")
-    assert "\n" in chinese
-    assert not any(line.startswith("，") for line in chinese.split("\n"))
-
-
 def test_a_broken_arrow_says_that_the_interval_includes_zero(report):
     clear = DATA["paths"].assign(conf_low=[1.3, 0.4, 0.1])
     broken, whole = (draw(data, report, kind="paths", format="number") for data in (DATA["paths"], clear))
@@ -143,7 +137,7 @@ def test_a_broken_arrow_says_that_the_interval_includes_zero(report):
 def test_several_mediators_stand_one_above_the_other_and_boxes_do_not_touch():
     more = DATA["paths"].assign(source=["空编率", "Wait", "空编率"], target=["Wait", "Leave", "Leave"])
     both = pd.concat([DATA["paths"], more]).reset_index(drop=True)
-    places = _boxes(both)
+    places = place_boxes(both)
     assert FIGURES["paths"].height(both) > FIGURES["paths"].height(DATA["paths"])
     assert places["Load"][0] == places["Wait"][0]
     assert abs(places["Load"][1] - places["Wait"][1]) > BOX[1]

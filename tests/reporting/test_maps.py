@@ -8,8 +8,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from kzsurvey.reporting import figure_output
-from kzsurvey.reporting.figures import _families
-from kzsurvey.reporting.maps import _column, _labels, _room, _sides, network_height
+from kzsurvey.reporting.drawing.maps import _column, _labels, _room, _sides, network_height
+from kzsurvey.reporting.drawing.style import families
 
 PAIRS = pd.DataFrame(
     [("P1", "C1", 1.2, 0.4, 2.0, 30, 12), ("P2", "C1", 0.3, -0.4, 1.0, 30, 2), ("P2", "C2", 0.5, 0.1, 0.9, 30, 9)],
@@ -30,7 +30,7 @@ def test_no_label_of_a_map_covers_another_label_or_a_point(seed):
     FigureCanvasAgg(figure)
     axes = figure.add_axes((0.1, 0.15, 0.85, 0.75))
     axes.set(xlim=(-3.5, 3.5), ylim=(-3, 3))
-    with mpl.rc_context({"font.family": _families()}):
+    with mpl.rc_context({"font.family": families()}):
         boxes = _labels(figure, axes, data)
     points = [(x - 6, y - 6, x + 6, y + 6) for x, y in axes.transData.transform(places)]
     assert not [pair for pair in ((a, b) for i, a in enumerate(boxes) for b in boxes[:i]) if overlap(*pair)]

@@ -1,13 +1,18 @@
 """The first draft of a survey keeps what the form says and asks for what only a person knows."""
 
 import csv
+import re
+import tomllib
 
 import openpyxl
 import pytest
 
 from kzsurvey.coding import example_faults
 from kzsurvey.errors import DefinitionError
+from kzsurvey.simulate import simulate
 from kzsurvey.survey import definition_faults, new_survey, read_survey
+from kzsurvey.survey.draft import TEMPLATES
+from kzsurvey.survey.settings import LISTS, SECTIONS, TOP
 
 
 @pytest.fixture
@@ -87,6 +92,32 @@ def test_the_example_is_sound_under_any_name(tmp_path):
     assert survey.name == "tea-houses_2"
     assert example_faults(survey) == []
     assert survey.simulated
+
+
+def uncommented(text):
+    """survey.toml with its examples: what follows a # without a space."""
+    return re.sub(r"^#(?! )", "", text, flags=re.MULTILINE)
+
+
+def test_the_template_shows_every_section_and_every_key_that_survey_toml_may_have():
+    shown = tomllib.loads(uncommented((TEMPLATES / "survey.toml").read_text(encoding="utf-8")))
+    assert set(shown) == {*TOP, *SECTIONS, *LISTS}
+    for name, keys in SECTIONS.items():
+        assert set(shown[name]) == set(keys), name
+    for name, keys in LISTS.items():
+        written = {key for entry in shown[name] for key in entry}
+        assert set(keys) <= written, name
+        assert written == set(keys) or name in ("models", "plans"), name  # whose kinds have options of their own
+
+
+def test_the_template_is_sound_with_all_its_examples(tmp_path):
+    folder = tmp_path / "clinics"
+    new_survey(folder)
+    settings = folder / "survey.toml"
+    settings.write_text(uncommented(settings.read_text(encoding="utf-8")), encoding="utf-8")
+    simulate(folder, interviews=50)
+    assert definition_faults(folder) == []
+    assert len(read_survey(folder).models) == 6
 
 
 def test_a_form_without_an_id_leaves_one_question_to_a_person(tmp_path):

@@ -134,6 +134,14 @@ FAULTS = [
     ("survey.toml", 'visits.csv"', 'visits.csv"\nsha256 = "00"', "delivered/visits.csv: found sha256 .*allowed: 00"),
     ("survey.toml", 'zh = "集市摊主访谈"', 'fr = "Marché"', "column title: found 'fr'.*languages: zh, en"),
     ("survey.toml", 'kind = "linear"', "", "models.earnings.kind: found no such key"),
+    ("survey.toml", 'kind = "linear"', 'kind = "lineal"', "earnings.kind: found 'lineal'.*did you mean linear"),
+    ("survey.toml", 'wave = "2024"', "wave = “2024”", "row 4: .*“ ” in this line: TOML is written with"),
+    (
+        "survey.toml",
+        "[[schemes]]",
+        '[[plans]]\nname = "next"\nkind = "slop"\nmodel = "stay"\n[[schemes]]',
+        "plans.next.kind: found 'slop'.*did you mean slope",
+    ),
     ("survey.toml", 'name = "stay"', 'name = "earnings"', "column models: found 'earnings' a second time"),
     ("survey.toml", 'term = "days_week"', "", "models.earnings.term: found a hypothesis without a term"),
     ("survey.toml", 'term = "days_week"', 'term = "helper"', "models.earnings.term: found 'helper'.*days_week"),
@@ -277,7 +285,7 @@ def test_two_forms_are_one_too_many(market):
 
 def test_delivered_files_may_be_still_to_come(market):
     (market / "delivered" / "visits.csv").unlink()
-    with pytest.raises(DefinitionError, match="which is no file"):
+    with pytest.raises(DefinitionError, match="which is not there.*kzsurvey simulate"):
         read_survey(market)
     assert read_survey(market, check_delivered=False).delivered[0].path.name == "visits.csv"
 

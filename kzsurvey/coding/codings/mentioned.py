@@ -100,4 +100,4 @@ def _stands(mentions: pd.DataFrame, codings: Codings) -> np.ndarray:
     decided = [by.get(key, "") for key in zip(mentions["interview"], mentions["question"], strict=True)]
     person = (mentions["source"] == "person").to_numpy()
     mine = [coder in names.split("+") for coder, names in zip(mentions["coder"], decided, strict=True)]
-    return np.where(person, mine, np.array(decided, dtype=object) == "")
+    return np.where(person, np.array(mine, dtype=bool), np.array(decided, dtype=object) == "")

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
@@ -11,6 +10,7 @@ import pandas as pd
 
 from kzsurvey.coding.exchange.codebooks import SCHEME, Coded, codebook_of
 from kzsurvey.coding.exchange.records import Project
+from kzsurvey.survey.draft import first_lines, quoted
 
 QUESTION = "text"
 TYPES = {"Integer": "integer", "Float": "decimal", "Date": "date"}
@@ -147,22 +147,12 @@ def _survey_toml(name: str, project: Project, coded: Coded) -> str:
     schemes = [
         line
         for scheme, title in (coded.schemes or {SCHEME: SCHEME}).items()
-        for line in ("", "[[schemes]]", f"name = {_quoted(scheme)}", f'questions = ["{QUESTION}"]',
-                     f"title = {{ {', '.join(f'{key} = {_quoted(title)}' for key in coded.languages)} }}")
+        for line in ("", "[[schemes]]", f"name = {quoted(scheme)}", f'questions = ["{QUESTION}"]',
+                     f"title = {{ {', '.join(f'{key} = {quoted(title)}' for key in coded.languages)} }}")
     ]  # fmt: skip
     delivered = ["", "[[delivered]]", 'file = "delivered/texts.csv"', 'encoding = "utf-8"']
     lines = [
-        f"name = {_quoted(name)}",
-        'wave = ""',
-        "simulated = false",
-        "smallest_cell = 5  # the smallest number of interviews that may be published",
-        "",
-        "[languages]",
-        *(f"{key} = {_quoted(word)}" for key, word in coded.languages.items()),
-        "",
-        "[title]",
-        *(f"{key} = {_quoted(project.name or name)}" for key in coded.languages),
-        "",
+        *first_lines(name, coded.languages, project.name or name),
         "[interview]",
         'id = "interview_id"',
         *(['respondent = "case_id"'] if len(project.cases) else []),
@@ -195,8 +185,3 @@ def _csv(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
     writer.writerow(header)
     writer.writerows(rows)
     return text.getvalue()
-
-
-def _quoted(text: str) -> str:
-    """A text as TOML writes it, which is as JSON does."""
-    return json.dumps(text, ensure_ascii=False)

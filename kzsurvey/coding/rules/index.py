@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -12,13 +12,31 @@ from kzsurvey.coding.rules.expressions import Leaf, Matcher
 from kzsurvey.coding.rules.scanning import Hits, Joined, Scanner, make_scanner
 from kzsurvey.survey.literals import Needs
 
-if TYPE_CHECKING:
-    from kzsurvey.coding.rules.rules import Rule
-
 # Alternatives of numbers of sets: of one alternative each set must be held; None where any text may match.
 Numbered = tuple[tuple[int, ...], ...] | None
 # Beside what a pattern looks ahead: two characters, so that the end of the window is never taken for the text's end.
 _MARGIN = 2
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How one code is recognised.
+
+    Attributes
+    ----------
+    code : str
+    ancestors : tuple of str
+        Codes above it; they are implied, and not found beside it.
+    patterns : tuple of Matcher
+        In the order of the cell: the second is ``rule:<code>#2``.
+    excludes : tuple of Matcher
+        What takes a match back, where it overlaps the match or lies in the same clause.
+    """
+
+    code: str
+    ancestors: tuple[str, ...]
+    patterns: tuple[Matcher, ...]
+    excludes: tuple[Matcher, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +83,7 @@ class Index:
     ancestors : mapping of the number of a rule to those of the codes above it, where they have one in the scheme
     """
 
-    rules: tuple["Rule", ...]
+    rules: tuple[Rule, ...]
     patterns: Lines
     excludes: Lines
     scanner: Scanner
@@ -158,7 +176,7 @@ class Windows:
         return held
 
 
-def make_index(rules: tuple["Rule", ...]) -> Index:
+def make_index(rules: tuple[Rule, ...]) -> Index:
     """Sort the lines of some rules by the strings that they need."""
     strings: dict[str, int] = {}
     sets: dict[frozenset[str], int] = {}
@@ -184,7 +202,7 @@ def make_index(rules: tuple["Rule", ...]) -> Index:
     )
 
 
-def _lines(rules: tuple["Rule", ...], column: str, sets: dict[frozenset[str], int], strings: dict[str, int]) -> Lines:
+def _lines(rules: tuple[Rule, ...], column: str, sets: dict[frozenset[str], int], strings: dict[str, int]) -> Lines:
     """The lines of one column; strings, and sets of strings, that are new get a number."""
 
     def numbered(needs: Needs) -> Numbered:

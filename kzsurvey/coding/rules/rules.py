@@ -10,8 +10,8 @@ from functools import cached_property
 from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING
 
-from kzsurvey.coding.rules.expressions import Matcher, make_matcher
-from kzsurvey.coding.rules.index import Index, make_index
+from kzsurvey.coding.rules.expressions import make_matcher
+from kzsurvey.coding.rules.index import Index, Rule, make_index
 from kzsurvey.coding.rules.phrases import Phrases, compile_phrases
 from kzsurvey.errors import CodingError, Fault, fail_if
 from kzsurvey.survey.literals import Needs, either
@@ -28,27 +28,6 @@ from kzsurvey.survey.patterns import (
 
 if TYPE_CHECKING:
     from kzsurvey.survey import Survey
-
-
-@dataclass(frozen=True)
-class Rule:
-    """How one code is recognised.
-
-    Attributes
-    ----------
-    code : str
-    ancestors : tuple of str
-        Codes above it; they are implied, and not found beside it.
-    patterns : tuple of Matcher
-        In the order of the cell: the second is ``rule:<code>#2``.
-    excludes : tuple of Matcher
-        What takes a match back, where it overlaps the match or lies in the same clause.
-    """
-
-    code: str
-    ancestors: tuple[str, ...]
-    patterns: tuple[Matcher, ...]
-    excludes: tuple[Matcher, ...]
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,6 @@ from kzsurvey.coding.suggestions.material import Material, match_material
 from kzsurvey.coding.suggestions.ngrams import RUNS, Runs
 from kzsurvey.errors import CodingError, Fault
 
-MEASURES = ("precision", "recall", "f1")
 SIZES = (0.125, 0.25, 0.5, 0.75, 1.0)
 
 

@@ -16,7 +16,6 @@ from kzsurvey.errors import DesignError, Fault, fail_if
 from kzsurvey.modelling.sampling.design import Design, make_design
 from kzsurvey.modelling.sampling.variance import Linearised, covariance, infer
 
-SAMPLE_COLUMNS = ("stratum", "stratum_size", "stratum_drawn", "probability", "order", "seed")
 _MOST_OF_FLAGGED = 0.6  # of the answers a machine flags; the rest stays unseen, so that their share is a sample too
 _ONE_CODE, _SEVERAL_CODES = 1 / 3, 1 / 2  # share of the sample that flagged answers get at most
 _FEW_PROBABILITIES = 20  # up to as many different ones are strata

@@ -7,7 +7,6 @@ from typing import NamedTuple
 from kzsurvey.errors import DesignError, Fault, fail_if
 from kzsurvey.modelling.paths.expressions import Expression, compile_arithmetic
 
-RELATIONS = ("=~", "~~", "~*~", "~", "|")
 _REFUSED = {
     "<~": ("formative variables", "a sum or mean of the items as a column of the table"),
     "<": ("an inequality", "==; at a bound the usual errors and tests do not hold"),

@@ -13,7 +13,8 @@ from matplotlib.patches import Ellipse, PathPatch
 from matplotlib.path import Path
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from kzsurvey.reporting.figures import DOTS, INK, LINE, SOFT, STEP, WIDTH, wrapped
+from kzsurvey.reporting.drawing.labels import wrapped
+from kzsurvey.reporting.drawing.style import BROKEN, DOTS, INK, LINE, SOFT, WIDTH
 from kzsurvey.reporting.formats import shown, shown_tick
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 THIN, THICK = 0.7, 4.5  # points of the weakest and the strongest line
 SIDE, ALONE = 1.95, 3.0  # inches for the labels of a column, of two columns and of one
 NAME, LONG = 25, 42  # Latin letters in a line of a label, with two columns or in a map, and with one
+STEP = 0.34  # inches between codes of a network
 _GAP = 5  # dots between labels
 _TEXT = 0.145  # inches of a line of text
 _PAPER = {"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.8}
@@ -35,7 +37,7 @@ def network_height(data: pd.DataFrame) -> float:
     return _LEGEND + _FOOT + max(_room(left, data).sum(), _room(right, data).sum(), 2 * STEP)
 
 
-def draw_network(figure: Figure, data: pd.DataFrame, report: "Report", *, format: str, axis: str = "") -> None:
+def network(figure: Figure, data: pd.DataFrame, report: "Report", *, format: str, axis: str = "") -> None:
     """Lines between codes, the thicker the larger ``estimate``; broken where the interval includes 0.
 
     Problems and causes stand in two columns; where codes of one kind are paired, they stand in one and arcs join them.
@@ -60,7 +62,7 @@ def draw_network(figure: Figure, data: pd.DataFrame, report: "Report", *, format
     _explain(axes, data, report, format, axis)
 
 
-def draw_map(
+def positions(
     figure: Figure, data: pd.DataFrame, report: "Report", *, format: str, axis: str = "", upright: str = ""
 ) -> None:
     """Points of two kinds with their regions: filled circles and hollow squares, full and broken ellipses."""
@@ -142,7 +144,7 @@ def _line(axes: Axes, begin: tuple[float, float], end: tuple[float, float], widt
     (x0, y0), (x1, y1) = begin, end
     bulge = x0 + 0.5 + 0.55 * abs(y1 - y0) if x0 == x1 else (x0 + x1) / 2
     path = Path([begin, (bulge, y0), (bulge, y1), end], [Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4])
-    look = {"edgecolor": INK, "linestyle": "-"} if clear else {"edgecolor": SOFT, "linestyle": (0, (4, 3))}
+    look = {"edgecolor": INK, "linestyle": "-"} if clear else {"edgecolor": SOFT, "linestyle": BROKEN}
     axes.add_patch(PathPatch(path, facecolor="none", linewidth=width, alpha=0.9, capstyle="butt", zorder=2, **look))
 
 
@@ -154,7 +156,7 @@ def _explain(axes: Axes, data: pd.DataFrame, report: "Report", format: str, axis
         ends.append((estimate.min(), float(_widths(estimate.to_numpy())[estimate.argmin()])))
     keys = [Line2D([], [], color=INK, linewidth=width, label=shown(value, format)) for value, width in ends]
     if "conf_low" in data:
-        keys.append(Line2D([], [], color=SOFT, linestyle=(0, (4, 3)), label=report.word("line_maybe_chance")))
+        keys.append(Line2D([], [], color=SOFT, linestyle=BROKEN, label=report.word("line_maybe_chance")))
     legend = axes.legend(
         handles=keys, loc="upper left", bbox_to_anchor=(0.0, 1.0), ncols=len(keys), frameon=False, fontsize=8,
         title=axis, title_fontsize=8.5, handlelength=2.2, columnspacing=1.4,

@@ -12,7 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse, FancyArrowPatch, FancyBboxPatch
 
-from kzsurvey.reporting.figures import INK, SHADES, SOFT, WIDTH, wrapped
+from kzsurvey.reporting.drawing.labels import wrapped
+from kzsurvey.reporting.drawing.style import BROKEN, INK, SHADES, SOFT, WIDTH
 from kzsurvey.reporting.formats import shown
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ NODE, BOX, ITEM, GAP = (1.06, 0.5), (1.06, 0.32), (1.0, 0.27), 0.32  # inches: l
 STEP, TOP, FOOT, ARC = 0.31, 0.2, 0.45, 0.62  # inches between items, above and below everything, for an arc above
 LEFT, RIGHT = 0.15, 0.5  # inches beside the columns; loadings stand on the right
 _PAPER = {"bbox": {"facecolor": "white", "edgecolor": "none", "pad": 0.8, "alpha": 0.92}}
-_BROKEN = (0, (4, 3))
 
 
 class Layout(NamedTuple):
@@ -127,7 +127,7 @@ def structure_height(data: pd.DataFrame) -> float:
     return lay_out(data).height
 
 
-def draw_structure(figure: Figure, data: pd.DataFrame, report: "Report", *, format: str) -> None:
+def structure(figure: Figure, data: pd.DataFrame, report: "Report", *, format: str, axis: str = "") -> None:
     """Draw the diagram; an arrow is broken where its interval includes 0."""
     figure.set_layout_engine("none")
     layout = lay_out(data)
@@ -197,7 +197,7 @@ def _arrow(
         else {"color": INK, "linewidth": 1.1, "mutation_scale": 10}
     )
     look |= {
-        "linestyle": "-" if clear else _BROKEN,
+        "linestyle": "-" if clear else BROKEN,
         "arrowstyle": "<|-|>" if both else "-|>",
         "shrinkA": 0,
         "shrinkB": 0,
