@@ -11,8 +11,8 @@ ANSWER = ["coder", "role", "interview", "question"]
 SPAN = [*ANSWER, "start", "end", "code"]
 SPOKEN = ("quote", "before", "after", "answer")
 SPANS = [*SPAN, "suggestion", *SPOKEN, "codebook", "memo", "number", "time", "placed"]
-REJECTED = [*SPAN, "suggestion", "number"]
-MEMOS = [*SPAN, "memo", "number", "time"]
+REJECTED = [*SPAN, "suggestion", *SPOKEN, "number"]
+MEMOS = [*SPAN, "memo", *SPOKEN, "number", "time"]
 DECIDING = (*GIVES, "nothing", "confirm")
 
 
@@ -30,7 +30,9 @@ class State(NamedTuple):
         ``codebook``, ``answer``, ``time``, ``number`` (of the last decision), ``confirmed``, ``confirmed_codebook``
         (of the last confirmation; 0 without).
     rejected : DataFrame, one row per suggestion said to be wrong
+        As spans as far as ``suggestion``, then ``quote``, ``before``, ``after``, ``answer``, ``number``.
     memos : DataFrame, one row per memo
+        As spans as far as ``code``, then ``memo``, ``quote``, ``before``, ``after``, ``answer``, ``number``, ``time``.
     """
 
     spans: pd.DataFrame

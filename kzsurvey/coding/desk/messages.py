@@ -170,14 +170,14 @@ def _suggestion(session: Session, place: int, name: str) -> Suggestion:
 
 
 def _taken(session: Session, place: int, standing: Standing, coder: str) -> list[Entry]:
-    """All codes of one coder that do not stand yet; or that nothing applies, where this coder said so."""
+    """All codes of one coder that have a place and do not stand yet; or that nothing applies, as this coder said."""
     said = dict(session.beside.get(place, ())).get(coder)
     if said is None:
         raise CodingError(Fault("desk", f"coder {coder!r}", "a coder of this answer"))
     if said.nothing and not standing.nothing:
         return [_entry(session, place, "nothing")]
-    there = {(span.start, span.end, span.code) for span in standing.spans}
-    wanted = [span for span in said.spans if (span.start, span.end, span.code) not in there]
+    there = {(span.start, span.end, span.code) for span in standing.placed}
+    wanted = [span for span in said.placed if (span.start, span.end, span.code) not in there]
     return [
         _on_suggestion(session, place, "accept", Suggestion(span.start, span.end, span.code, (Voice("person", coder),)))
         for span in wanted

@@ -32,12 +32,13 @@ class Span(NamedTuple):
 
 
 class Memo(NamedTuple):
-    """A note on an answer, or on a stretch of it."""
+    """A note on an answer, or on a stretch of it; ``notice`` says where the words of that stretch are not found."""
 
     number: int
     start: int | None
     end: int | None
     memo: str
+    notice: str = ""
 
 
 class Standing(NamedTuple):
@@ -48,6 +49,11 @@ class Standing(NamedTuple):
     memos: tuple[Memo, ...] = ()
     rejected: frozenset[tuple[int | None, int | None, str]] = frozenset()
     decided: bool = False
+
+    @property
+    def placed(self) -> tuple[Span, ...]:
+        """Codes that have a place, or stand on the whole answer; one whose place is lost is neither."""
+        return tuple(span for span in self.spans if span.notice != "lost")
 
 
 def standings(
@@ -73,8 +79,9 @@ def standings(
         spans,
         lambda row: Span(row.number, _place(row.start), _place(row.end), row.code, row.memo, row.open),
     )
-    _put(found, "memos", memos, lambda row: Memo(row.number, _place(row.start), _place(row.end), row.memo))
-    _put(found, "rejected", rejected, lambda row: (_place(row.start), _place(row.end), row.code))
+    _put(found, "memos", memos, _memo)
+    there = rejected[rejected["place"] != "lost"]  # else a suggestion for the whole answer would be taken for rejected
+    _put(found, "rejected", there, lambda row: (_place(row.start), _place(row.end), row.code))
     return {
         answer: Standing(**{**parts, "rejected": frozenset(parts.get("rejected", ()))})
         for answer, parts in found.items()
@@ -85,6 +92,11 @@ def _put(found: Mapping, name: str, rows: pd.DataFrame, make: object) -> None:
     for row in rows.itertuples():
         parts = found.setdefault((row.interview, row.question), {})
         parts[name] = (*parts.get(name, ()), make(row))
+
+
+def _memo(row: tuple) -> Memo:
+    notice = "memo_lost" if row.place == "lost" else ""
+    return Memo(row.number, _place(row.start), _place(row.end), row.memo, notice)
 
 
 def _place(value: object) -> int | None:
