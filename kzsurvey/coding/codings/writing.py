@@ -16,7 +16,6 @@ from kzsurvey.coding.codings.actions import (
     ACTIONS,
     COLUMNS,
     FOLDER,
-    GIVES,
     HEADER,
     KINDS,
     NEEDS,
@@ -29,6 +28,7 @@ from kzsurvey.coding.codings.actions import (
     name_faults,
     whole_lines,
 )
+from kzsurvey.coding.codings.one_answer import Act, replay_one
 from kzsurvey.coding.versions.steps import codebook_version
 from kzsurvey.errors import CodingError, Fault, fail_if
 from kzsurvey.survey.sheets import listed, near
@@ -228,17 +228,15 @@ def _coded(one: Entry, before: _Before, role: str) -> bool:
     """Whether a code stands on an answer: what :func:`replay` says of it, of this answer alone and so in no time."""
     known = re.split(r'["\\]', one.interview)[0].encode()  # as it stands in a line, up to where signs are doubled
     cells = [cells_of(line) for line in before.lines[1:] if known in line]
-    mine = {row["number"]: row for row in cells if (row["interview"], row["question"]) == (one.interview, one.question)}
-    undone: set[str] = set()
-    for number, row in reversed(mine.items()):
-        if row["action"] == "undo" and number not in undone:
-            undone.add(row["of"])
-    stands = {}
-    for number, row in mine.items():
-        if row["role"] == role and row["action"] in (*GIVES, "remove") and number not in undone:
-            meant = mine[row["of"]] if row["action"] == "remove" else row
-            stands[meant["start"], meant["end"], meant["code"]] = row["action"] != "remove"
-    return any(stands.values())
+    wanted = (role, one.interview, one.question)
+    mine = [row for row in cells if (row["role"], row["interview"], row["question"]) == wanted]
+    return bool(replay_one([_act(row) for row in mine]).spans)
+
+
+def _act(cells: dict[str, str]) -> Act:
+    """An action as it stands in a line."""
+    whole = {name: int(cells[name]) if cells[name] else None for name in ("number", "start", "end", "of")}
+    return Act(**whole, **{name: cells[name] for name in ("action", "code", "memo")})
 
 
 def _target_faults(one: Entry, before: _Before, role: str, file: str) -> Iterator[Fault]:

@@ -132,7 +132,7 @@ def _written(
     actions = pd.concat([progress.actions, rows], ignore_index=True)
     answer = session.answers[place]
     own = actions[(actions["interview"] == answer.interview) & (actions["question"] == answer.question)]
-    standing = standing_of(own, session.survey, session.interviews.loc[[answer.interview]])
+    standing = standing_of(own, entries[-1].answer, session.survey, session.interviews.loc[[answer.interview]])
     return tuple(map(int, rows["number"])), replace(
         progress, actions=actions, standing={**progress.standing, place: standing}
     )
