@@ -189,3 +189,12 @@ def test_a_rejected_suggestion_moves_with_its_words(desk):
     desk.do("ann", "reject", "M04", words=QUOTE, code="T2", suggestion="rule:T2#1")
     assert desk.said(M04="嗯，摊位费年年涨，客人也少").read().rejected["start"].tolist() == [9]
     assert desk.said(M04="摊位费年年涨，来的人少").read().rejected["place"].tolist() == ["lost"]
+
+
+def test_a_place_changed_by_hand_is_looked_for_by_its_words(desk):
+    desk.do("ann", "add", "M04", words=QUOTE, code="T2")
+    path = desk.path("ann")
+    path.write_text(path.read_text("utf-8").replace(",7,11,", ",97,99,"), "utf-8")
+    read = desk.read()
+    assert read.spans[["start", "end", "place"]].to_numpy().tolist() == [[7, 11, "found"]]
+    assert read.issues["kind"].tolist() == ["coding_found"]

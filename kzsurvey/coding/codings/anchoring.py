@@ -80,6 +80,8 @@ def anchored(spans: pd.DataFrame, texts: pd.DataFrame) -> Anchored:
     was = spans["answer"].to_numpy(dtype=object)
     whole, same, gone = spans["start"].isna().to_numpy(), now == was, now == ""
     place = np.select([gone, whole, same], ["gone", "whole", "as coded"], "found").astype(object)
+    kept = np.flatnonzero(place == "as coded")
+    place[kept[~_there(spans.iloc[kept], texts["text"].iloc[at[kept]].tolist())]] = "found"
     place[(place == "as coded") & spans["placed"].to_numpy(bool)] = "by hand"
     rows = np.flatnonzero(place == "found")
     before, labels = spans.iloc[rows], spans.index[rows]
@@ -90,6 +92,12 @@ def anchored(spans: pd.DataFrame, texts: pd.DataFrame) -> Anchored:
     moved.loc[labels, "quote"] = [one[2] if one else was for one, was in zip(found, before["quote"], strict=True)]
     moved.loc[labels, "place"] = ["found" if one else "lost" for one in found]
     return Anchored(moved, before)
+
+
+def _there(spans: pd.DataFrame, texts: list[str]) -> np.ndarray:
+    """Where the words stand that were coded; they do not where a file was changed by hand."""
+    rows = zip(texts, *(spans[name].tolist() for name in ("start", "end", "quote")), strict=True)
+    return np.array([text[start:end] == quote for text, start, end, quote in rows], dtype=bool)
 
 
 def _found(spans: pd.DataFrame, texts: list[str]) -> Iterator[tuple[int, int, str] | None]:

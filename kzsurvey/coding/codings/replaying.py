@@ -1,11 +1,13 @@
 """What stands after a list of actions: one pure function, the same result in whatever order the files were read."""
 
+import re
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from kzsurvey.coding.codings.actions import GIVES
+from kzsurvey.errors import CodingError, Fault
 
 ANSWER = ["coder", "role", "interview", "question"]
 SPAN = [*ANSWER, "start", "end", "code"]
@@ -13,6 +15,7 @@ SPOKEN = ("quote", "before", "after", "answer")
 SPANS = [*SPAN, "suggestion", *SPOKEN, "codebook", "memo", "number", "time", "placed"]
 REJECTED = [*SPAN, "suggestion", *SPOKEN, "number"]
 MEMOS = [*SPAN, "memo", *SPOKEN, "number", "time"]
+_UNTIL = re.compile(r"\d{4}(-\d\d(-\d\d(T\d\d(:\d\d(:\d\d(\.\d{1,3}Z?)?)?)?)?)?)?")
 DECIDING = (*GIVES, "nothing", "confirm")
 
 
@@ -57,6 +60,11 @@ def replay(actions: pd.DataFrame, *, version: int | None = None, until: str | No
     -------
     State
 
+    Raises
+    ------
+    CodingError
+        ``until`` is no time.
+
     Notes
     -----
     An action that was undone counts as if it had never been; an undo can be undone. Of what was said of one code on one
@@ -74,6 +82,10 @@ def replay(actions: pd.DataFrame, *, version: int | None = None, until: str | No
     >>> replay(actions).spans["code"].tolist(), replay(actions[:2]).spans["code"].tolist()
     (['C1'], [])
     """
+    if until is not None and not _UNTIL.fullmatch(until):
+        raise CodingError(
+            Fault("codings", f"until {until!r}", "2026-11-29T05:04:12.345Z, or its beginning: 2026-11-29")
+        )
     table = _wanted(actions, version, until)
     target = _targets(table)
     done = ~_undone(table, target)

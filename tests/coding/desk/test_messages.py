@@ -42,7 +42,7 @@ def test_what_the_store_refuses_is_told_and_changes_nothing(opened, market):
 
 def test_a_folder_that_cannot_be_written_is_told_and_nothing_counts_as_saved(opened, market):
     ann = opened()
-    (market.folder / "codings").write_text("a file where the folder should be")
+    (market.folder / "codings" / ".ann.lock").mkdir(parents=True)
     assert "nothing was saved" in ann.act(0, "nothing")["error"]
     assert ann.say("look", positions=[0])["answers"][0]["done"] is False
 
