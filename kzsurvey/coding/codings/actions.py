@@ -59,7 +59,22 @@ class Actions(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """One action before it is written: what :data:`KINDS` says, without number, time, coder, role and codebook."""
+    """One action before it is written; number, time, coder, role and codebook are put to it then.
+
+    Attributes
+    ----------
+    action : str, one of ``ACTIONS``
+    interview, question : str
+    start, end : int, code points of the answer; None: the whole answer
+    code : str
+    quote, before, after : str
+        The words between ``start`` and ``end``, and up to ``CONTEXT`` code points on either side of them.
+    answer : str
+        The :func:`fingerprint` of the whole answer.
+    suggestion, memo : str
+    of : int
+        Number of the action that is removed, placed or undone.
+    """
 
     action: str
     interview: str = ""
@@ -139,6 +154,15 @@ def entry(
 
 def fingerprint(text: str) -> str:
     """What tells whether an answer is still the same: in its letters, and as rules read it.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
+        Ten hexadecimal digits of the text and, after a hyphen, ten of the text as rules read it.
 
     Examples
     --------

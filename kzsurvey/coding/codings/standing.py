@@ -113,6 +113,10 @@ def codings_faults(survey: "Survey") -> list[Fault]:
     ----------
     survey : Survey
 
+    Returns
+    -------
+    list of Fault
+
     Examples
     --------
     >>> from kzsurvey.survey import read_survey
@@ -143,6 +147,16 @@ def stand(
     Returns
     -------
     Codings
+
+    Examples
+    --------
+    >>> import kzsurvey as kz
+    >>> from kzsurvey.coding import read_actions
+    >>> survey = kz.read_survey("tests/surveys/data/raw/market")
+    >>> interviews, _ = kz.clean(kz.read_answers(survey), survey)
+    >>> codings = stand(replay(read_actions(survey).table), survey, interviews)
+    >>> codings.version, len(codings.spans), len(codings.queue)
+    (1, 0, 0)
     """
     version = codebook_version(survey) if version is None else version
     texts = texts_of(interviews, pd.concat([table[WHERE] for table in (state.answers, state.rejected, state.memos)]))

@@ -19,6 +19,14 @@ _SHOWN = 20
 def codebook_version(survey: "Survey") -> int:
     """The version of a survey's codebook: 1, or the last that ``codebook_steps.csv`` names.
 
+    Parameters
+    ----------
+    survey : Survey
+
+    Returns
+    -------
+    int
+
     Examples
     --------
     >>> from kzsurvey.survey import read_survey
