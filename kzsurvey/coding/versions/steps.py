@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from kzsurvey.survey import Survey
 
 _SHOWN = 20
+_A_STEP = "a code that has gone from codes.csv needs a step in codebook_steps.csv: rename, merge, split or retire"
 
 
 def codebook_version(survey: "Survey") -> int:
@@ -170,7 +171,7 @@ def code_faults(actions: pd.DataFrame, survey: "Survey") -> Iterator[Fault]:
             )
         elif row.code not in trees[row.codebook]:
             known = trees[row.codebook]
-            hint = near(row.code, known) or _whereabouts(row.code, trees)
+            hint = near(row.code, known) or _whereabouts(row.code, trees) or _A_STEP
             yield Fault(row.file, f"code {row.code!r}", listed(known), row=row.row, column="code", hint=hint)
 
 
