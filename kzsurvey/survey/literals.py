@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
-from kzsurvey.survey.regular import ambiguous_words, parts_of, reads
+from kzsurvey.survey.regular import ambiguous_words, chained_words, parts_of, reads
 
 MOST = 300  # strings that a part may stand for; beyond them it is taken to say nothing
 RANGE = 40  # characters of a class such as [一-十]
@@ -86,11 +86,14 @@ class Look(NamedTuple):
     matcher : compiled pattern
     runs_away : str
         As :func:`kzsurvey.survey.regular.runs_away`.
+    chained : str
+        As :func:`kzsurvey.survey.regular.chained_words`.
     wanted : Wanted
     """
 
     matcher: re.Pattern
     runs_away: str
+    chained: str
     wanted: Wanted
 
 
@@ -98,7 +101,7 @@ class Look(NamedTuple):
 def look(pattern: str) -> Look:
     """Read a pattern, compile it, and see what it looks for and whether it runs away."""
     tree = parser.parse(pattern)
-    return Look(compiler.compile(tree), ambiguous_words(tree), _wanted(tree))
+    return Look(compiler.compile(tree), ambiguous_words(tree), chained_words(tree), _wanted(tree))
 
 
 def _wanted(tree: parser.SubPattern) -> Wanted:

@@ -44,6 +44,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from kzsurvey.survey.literals import look
+from kzsurvey.survey.regular import CHAIN
 from kzsurvey.survey.sheets import listed, near
 
 WORD_LIST = re.compile(r"\{([^\W\d]\w*)\}")
@@ -363,6 +364,10 @@ def _problem_of(pattern: str, shown: str) -> Problem | None:
         found = f"pattern {_short(shown)}, which can read {seen.runs_away!r} over and over in more ways than one"
         hint = "an answer with many of these would take hours: leave out what another part reads already"
         return Problem(found, "repeats that read a text in one way", hint)
+    if seen.chained:
+        found = f"pattern {_short(shown)}, in which {CHAIN} endless repeats in a row can read {seen.chained!r}"
+        hint = "a long answer would take hours: write .{0,20} for .*"
+        return Problem(found, f"at most {CHAIN - 1} of them", hint)
     return None
 
 

@@ -1,7 +1,8 @@
 """Regular expressions seen from outside: whether one could take hours over a short text.
 
 A search tries every way in which a pattern can read a text. Where a repeat can read the same characters in two ways,
-each round doubles the ways: thirty rounds make a thousand million. Such a pattern is found by its structure, before any
+each round doubles the ways: thirty rounds make a thousand million. Where several endless repeats follow one another and
+can read the same text, each multiplies the ways by its length. Such a pattern is found by its structure, before any
 text is read.
 """
 
@@ -10,10 +11,12 @@ import re._constants as signs  # the parser of the standard library; nothing els
 import re._parser as parser
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
+from itertools import product
 from typing import NamedTuple
 
 UNBOUNDED = 20  # repeats that may go on longer than this count as endless
 COPIES = 4  # repeats up to this many rounds are written out
+CHAIN = 4  # endless repeats that can read the same text in a row; three are borne, as in 检查.*多.*报表.*
 LARGEST = 400  # characters of a repeat; a longer one is not looked at
 
 _CHARACTERS = (signs.LITERAL, signs.NOT_LITERAL, signs.ANY, signs.IN)
@@ -76,6 +79,47 @@ def ambiguous_words(tree: parser.SubPattern) -> str:
         if piece.first and len(graph.reads) <= LARGEST and (words := graph.ambiguous()):
             return words
     return ""
+
+
+def chained_words(tree: parser.SubPattern) -> str:
+    r"""Characters that :data:`CHAIN` endless repeats of a pattern can all read, one after another.
+
+    Parameters
+    ----------
+    tree : pattern that was read
+
+    Returns
+    -------
+    str
+        Empty where there are none.
+
+    Notes
+    -----
+    A repeat hands over to a later one where some characters lead from the first back to itself, from the first to the
+    second, and from the second back to itself (Weber and Seidl, as of :func:`runs_away`).
+
+    Examples
+    --------
+    >>> chained_words(parser.parse("检查.*多.*报表.*填.*改"))[0]
+    '填'
+    >>> [chained_words(parser.parse(one)) for one in ("检查.*多.{0,20}报表.*填.*改", r"\d+年\d+月\d+日\d+时")]
+    ['', '']
+    """
+    if _count_endless(tree) < CHAIN:
+        return ""
+    graph = _Whole(sorted({*_letters(tree), *_SAMPLES}))
+    graph.sequence(tree)
+    return graph.chained() if len(graph.reads) <= LARGEST else ""
+
+
+def _count_endless(tree: Iterable) -> int:
+    """How many endless repeats there are, those of a counted repeat as often as it may come round."""
+    count = 0
+    for sign, value in tree:
+        times = min(value[1], COPIES) if sign in _REPEATS and value[1] <= UNBOUNDED else 1
+        inside = sum(_count_endless(part) for part in parts_of(sign, value))
+        count += max(times * inside, int(sign in _REPEATS and value[1] > UNBOUNDED))
+    return count
 
 
 def _endless(tree: Iterable) -> Iterable:
@@ -198,6 +242,61 @@ class _Graph:
                         seen.add((following, beside))
                         waiting.append((following, beside, words + min(common), True))
         return ""
+
+
+class _Whole(_Graph):
+    """The characters of a whole pattern; only its endless repeats go round."""
+
+    def counted(self, least: int, most: int, inside: Iterable) -> _Piece:
+        """A repeat, endless or written out."""
+        if most > UNBOUNDED:
+            piece = self.repeated(self.sequence(inside))
+            return piece._replace(empty=piece.empty or int(least == 0))
+        return super().counted(min(least, COPIES), min(most, COPIES), inside)
+
+    def chained(self) -> str:
+        """Characters that so many repeats in a row can read; empty where none can."""
+        onward = [sorted({high for low, high in self.ways if low == place}) for place in range(len(self.reads))]
+        reached = [_reached(place, onward) for place in range(len(self.reads))]
+        loops = list({frozenset(other for other in reached[place] if place in reached[other])
+                      for place in range(len(self.reads)) if place in reached[place]})  # fmt: skip
+        loops.sort(key=min)  # a later repeat has later places
+        longest: list[tuple[int, str]] = []
+        for number, loop in enumerate(loops):
+            before = [(0, "")]
+            for earlier, (count, _) in zip(loops[:number], longest, strict=True):
+                if (words := self._handed_over(earlier, loop, onward)) is not None:
+                    before.append((count, words))
+            count, words = max(before)
+            longest.append((count + 1, words))
+        return max((words for count, words in longest if count >= CHAIN), default="")
+
+    def _handed_over(self, one: frozenset[int], other: frozenset[int], onward: list[list[int]]) -> str | None:
+        """Characters that lead round in one repeat, from it to the other, and round in the other."""
+        starts = [(low, low, high, low, high, "") for low in sorted(one) for high in sorted(other)]
+        seen, waiting = {start[:5] for start in starts}, deque(starts)
+        while waiting:
+            first, between, last, low, high, words = waiting.popleft()
+            for places in product(one.intersection(onward[first]), onward[between], other.intersection(onward[last])):
+                common = self.reads[places[0]] & self.reads[places[1]] & self.reads[places[2]]
+                if not common or (*places, low, high) in seen:
+                    continue
+                if places == (low, high, high):
+                    return words + min(common)
+                seen.add((*places, low, high))
+                waiting.append((*places, low, high, words + min(common)))
+        return None
+
+
+def _reached(place: int, onward: list[list[int]]) -> set[int]:
+    """The places that can be reached from a place."""
+    found: set[int] = set()
+    waiting = [place]
+    while waiting:
+        new = set(onward[waiting.pop()]) - found
+        found |= new
+        waiting += new
+    return found
 
 
 def reads(sign: object, value: object, character: str) -> bool:

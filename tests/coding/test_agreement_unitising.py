@@ -128,3 +128,9 @@ def test_missing_columns_are_all_named():
     with pytest.raises(CodingError) as caught:
         unitising_alpha(pd.DataFrame({"unit": [], "coder": []}), {})
     assert len(caught.value.faults) == 3
+
+
+def test_texts_in_which_nobody_marked_anything_agree():
+    rows = [("t", "ann", None, None, None), ("t", "ben", None, None, None)]
+    found = unitising_alpha(pd.DataFrame(rows, columns=["unit", "coder", "start", "end", "code"]), {"t": 10})
+    assert found["units"].tolist() == [1] * len(found)

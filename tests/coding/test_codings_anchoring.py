@@ -143,3 +143,58 @@ def test_a_code_of_a_whole_answer_needs_no_place(desk):
     read = desk.said(M04="攤位費年年漲，客人也少").read()
     assert read.spans["place"].tolist() == ["whole"]
     assert read.issues.empty
+
+
+@given(st.lists(st.tuples(LETTERS, LETTERS, LETTERS, LETTERS), min_size=1, max_size=5))
+@settings(max_examples=20, deadline=None)
+def test_many_codings_find_their_words_as_each_does_alone(told):
+    made, texts = [], {}
+    for place, (before, quote, after, put_in) in enumerate(told):
+        old = before + quote + after
+        texts[f"i{place}"] = put_in + old if place % 2 else before + put_in + quote + after
+        made.append(entry("add", f"i{place}", "q", old, start=len(before), end=len(before + quote), code="A"))
+    spans = (
+        pd.DataFrame([one._asdict() for one in made]).assign(placed=False).astype({"start": "Int64", "end": "Int64"})
+    )
+    interviews = pd.DataFrame({"q": pd.Series(texts, dtype="str")})
+    together = anchored(spans, texts_of(interviews, spans)).spans
+    alone = [anchored(row, texts_of(interviews, row)).spans for row in (spans[at : at + 1] for at in range(len(spans)))]
+    pd.testing.assert_frame_equal(together, pd.concat(alone))
+
+
+def test_a_memo_moves_with_its_words_and_is_told(desk):
+    desk.do("ann", "memo", "M04", words=QUOTE, memo="ask why")
+    memo = desk.said(M04="嗯，摊位费年年涨，客人也少").read()
+    assert memo.memos[["start", "end", "quote", "place"]].to_numpy().tolist() == [[9, 13, QUOTE, "found"]]
+    assert memo.issues[["kind", "before", "after"]].to_numpy().tolist() == [
+        ["memo_found", "7-11 客人也少", "9-13 客人也少"]
+    ]
+
+
+def test_a_memo_whose_words_are_gone_is_lost_not_left_on_other_words(desk):
+    desk.do("ann", "memo", "M04", words=QUOTE, memo="ask why")
+    desk.do("ann", "memo", "M04", memo="of it all")
+    changed = desk.said(M04="摊位费年年涨，来的人少").read()
+    assert changed.memos[["memo", "quote", "place"]].to_numpy().tolist() == [
+        ["ask why", QUOTE, "lost"],
+        ["of it all", "", "whole"],
+    ]
+    assert changed.memos["start"].isna().all()
+    assert changed.issues["kind"].tolist() == ["memo_lost"]
+    gone = desk._replace(interviews=desk.interviews.drop(index="M04")).read()
+    assert gone.memos["place"].tolist() == ["gone", "gone"]
+
+
+def test_a_rejected_suggestion_moves_with_its_words(desk):
+    desk.do("ann", "reject", "M04", words=QUOTE, code="T2", suggestion="rule:T2#1")
+    assert desk.said(M04="嗯，摊位费年年涨，客人也少").read().rejected["start"].tolist() == [9]
+    assert desk.said(M04="摊位费年年涨，来的人少").read().rejected["place"].tolist() == ["lost"]
+
+
+def test_a_place_changed_by_hand_is_looked_for_by_its_words(desk):
+    desk.do("ann", "add", "M04", words=QUOTE, code="T2")
+    path = desk.path("ann")
+    path.write_text(path.read_text("utf-8").replace(",7,11,", ",97,99,"), "utf-8")
+    read = desk.read()
+    assert read.spans[["start", "end", "place"]].to_numpy().tolist() == [[7, 11, "found"]]
+    assert read.issues["kind"].tolist() == ["coding_found"]

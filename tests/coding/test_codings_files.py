@@ -277,3 +277,77 @@ def test_an_action_that_did_not_reach_the_disk_is_not_acknowledged(desk, monkeyp
     monkeypatch.setattr(writing.os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
         desk.do("ann", "nothing", "M10")
+
+
+@pytest.mark.parametrize(
+    "written", ["2026-13-29T05:04:12.345Z", "2026-02-30T05:04:12.345Z", "2026-11-29T25:04:12.345Z"]
+)
+def test_a_moment_that_no_calendar_has_is_told(desk, written):
+    desk.do("ann", "nothing", "M02")
+    content = desk.path("ann").read_text("utf-8").splitlines(keepends=True)
+    moment = content[1].split(",")[1]
+    desk.path("ann").write_text("".join(content).replace(moment, written), "utf-8")
+    with pytest.raises(CodingError, match=f"row 2, column time: found '{written}'"):
+        read_actions(desk.survey)
+
+
+def test_a_file_with_line_breaks_of_its_own_kind_is_not_taken_for_a_line_cut_off(desk):
+    desk.do("ann", "nothing", "M02")
+    saved = desk.path("ann").read_bytes().replace(b"\n", b"\r")
+    desk.path("ann").write_bytes(saved)
+    with pytest.raises(CodingError, match="line breaks of another kind"):
+        read_actions(desk.survey)
+    with pytest.raises(CodingError, match="line breaks of another kind"):
+        desk.do("ann", "nothing", "M10")
+    assert desk.path("ann").read_bytes() == saved
+
+
+def test_a_damaged_line_that_is_referred_to_is_told_with_its_row(desk):
+    desk.do("ann", "add", "M01", words="租金", code="T1.1")
+    desk.do("ann", "nothing", "M02")
+    damaged = desk.path("ann").read_bytes().replace("租金".encode(), "租金".encode("gb18030"), 1)
+    desk.path("ann").write_bytes(damaged)
+    for action, options in (("remove", {"of": 1}), ("nothing", {})):
+        with pytest.raises(CodingError, match="row 2: found a line that was not written by kzsurvey"):
+            desk.do("ann", action, "M01", **options)
+    assert desk.path("ann").read_bytes() == damaged
+
+
+def test_a_file_or_folder_that_would_be_passed_over_is_told(desk):
+    desk.do("ann", "nothing", "M02")
+    (desk.path("ann").parent / "old.csv").mkdir()
+    assert len(read_actions(desk.survey).table) == 1
+    desk.path("ann").rename(desk.path("ann").with_suffix(".CSV"))
+    with pytest.raises(CodingError, match="the ending of ann.CSV; allowed: .csv"):
+        read_actions(desk.survey)
+    with pytest.raises(CodingError, match="found a file; allowed: a folder"):
+        read_actions(desk.path("ann").with_suffix(".CSV"))
+
+
+@pytest.mark.parametrize("name", ["con", "NUL", "com1"])
+def test_a_coder_is_not_named_as_a_device_of_windows(desk, name):
+    with pytest.raises(CodingError, match="no device of Windows"):
+        desk.do(name, "nothing", "M02")
+
+
+@pytest.mark.parametrize("name", ["王小明", "Éva", "小_1-b"])
+def test_a_coder_may_have_a_name_in_any_script(desk, name):
+    desk.do(name, "nothing", "M02")
+    assert desk.read().answers["coder"].tolist() == [name]
+
+
+def test_an_answer_that_is_missing_cannot_be_coded():
+    with pytest.raises(CodingError, match="found nan; allowed: the answer as text"):
+        entry("nothing", "M01", "troubles", float("nan"))
+    assert entry("add", "M01", "troubles", "工资低", start=pd.NA, end=pd.NA, code="T2").start is None
+
+
+def test_half_a_character_in_an_answer_is_told_not_stumbled_over(desk):
+    with pytest.raises(CodingError, match="half a character"):
+        record(desk.survey, "ann", entry("add", "M01", "troubles", "工\ud83d资", start=0, end=2, code="T2"))
+
+
+def test_a_time_up_to_which_to_read_must_be_one(desk):
+    desk.do("ann", "nothing", "M02")
+    with pytest.raises(CodingError, match="found until 'yesterday'"):
+        desk.read(until="yesterday")

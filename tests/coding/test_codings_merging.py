@@ -111,3 +111,9 @@ def test_what_lies_in_the_target_takes_part(copies):
     merge_codings(folders(copies)[:1], target)
     assert sorted(content(target)) == ["ann.csv", "ben.csv", "eve.csv"]
     assert len(read_actions(target, coder="ann").table) == 3
+
+
+def test_a_folder_named_as_a_file_of_codings_is_none(desk, tmp_path):
+    desk.do("ann", "nothing", "M02")
+    (desk.path("ann").parent / "old.csv").mkdir()
+    assert merge_codings([desk.path("ann").parent], tmp_path / "merged")["coder"].tolist() == ["ann"]

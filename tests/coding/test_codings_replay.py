@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from kzsurvey.coding import read_actions, replay
 from kzsurvey.coding.codings.actions import COLUMNS, KINDS, Entry, line
+from kzsurvey.coding.codings.one_answer import Act, replay_one
 from kzsurvey.coding.codings.writing import _Before, _coded
 
 TIME = "2026-11-29T05:04:12.{:03}Z"
@@ -116,8 +117,8 @@ EVERY = st.sampled_from(["add", "accept", "remove", "nothing", "reject", "confir
 
 
 @st.composite
-def histories(draw):
-    """Any actions that a file may hold."""
+def histories(draw, places=((None, None),)):
+    """Any actions that a file may hold, on some places of two answers."""
     rows = []
     for action in draw(st.lists(EVERY, min_size=1, max_size=14)):
         options = {"interview": draw(st.sampled_from(["M1", "M2"]))}
@@ -131,6 +132,8 @@ def histories(draw):
             options |= {"of": of, "interview": rows[of - 1][1]["interview"]}
         elif action in ("add", "accept", "reject"):
             options |= {"code": draw(st.sampled_from("AB")), "suggestion": "rule:A#1"}
+        if action in ("add", "accept", "reject", "memo"):
+            options |= dict(zip(("start", "end"), draw(st.sampled_from(places)), strict=True))
         options |= {"start": 3, "end": 4} if action == "place" else {}
         rows.append((action, options))
     return rows
@@ -170,7 +173,7 @@ def test_what_is_looked_up_before_writing_is_what_the_replay_says(rows):
     standing = set(replay(table).spans["interview"])
     for interview in ("M1", "M2"):
         one = Entry("nothing", interview, "q")
-        assert _coded(one, _Before(lines, None), "coder") == (interview in standing)
+        assert _coded(one, _Before(lines, None, ""), "coder") == (interview in standing)
 
 
 def plain_replay(table):
@@ -209,3 +212,27 @@ def test_the_state_of_files_is_the_replay_of_their_actions(desk):
     state = replay(read_actions(desk.survey).table)
     pd.testing.assert_frame_equal(state.spans[["coder", "code"]], desk.read().spans[["coder", "code"]])
     assert desk.read().answers["coder"].tolist() == ["ann"]
+
+
+@given(histories(places=((None, None), (0, 2), (3, 4))))
+@settings(max_examples=120, deadline=None)
+def test_one_answer_replayed_alone_is_what_all_of_them_give(rows):
+    table = actions(*rows)
+    state = replay(table)
+    for interview in ("M1", "M2"):
+        mine = table[table["interview"] == interview][list(Act._fields)].astype("object")
+        one = replay_one([Act(*row) for row in mine.where(mine.notna(), None).itertuples(index=False, name=None)])
+        spans, memos, rejected, answers = (
+            part[part["interview"] == interview] for part in (state.spans, state.memos, state.rejected, state.answers)
+        )
+        single = spans.drop_duplicates(["start", "end", "code"], keep=False)  # doubles: the last stands
+        assert {act.number for act in one.spans} >= set(single["number"])
+        assert {act.span for act in one.spans} == spans_of(spans)
+        assert [act.number for act in one.memos] == memos["number"].tolist()
+        assert one.rejected == spans_of(rejected)
+        assert one.nothing == answers["nothing"].any()
+
+
+def spans_of(table):
+    plain = table[["start", "end", "code"]].astype("object")
+    return set(plain.where(plain.notna(), None).itertuples(index=False, name=None))

@@ -93,3 +93,23 @@ def test_whose_codings_they_are_must_be_known(desk):
 def test_a_file_that_is_not_there_is_told(desk):
     with pytest.raises(CodingError, match="nowhere.csv: found no such file"):
         import_codings(desk.survey, desk.interviews, desk.survey.folder / "nowhere.csv", coder="ann")
+
+
+@pytest.mark.parametrize("second", ["a/b", "..", "", "Ann"])
+def test_nothing_is_written_where_one_coder_has_no_name_for_a_file(desk, second):
+    with pytest.raises(CodingError, match="coder"):
+        taken(desk, f"interview,code,coder\nM01,T2,ann\nM02,T2,{second}\n", coder="")
+    assert not (desk.survey.folder / "codings").exists()
+
+
+@pytest.mark.parametrize("sheet", ["interview,code,quote\nM01\n", "interview,T1.1,T2\nM02,0,0\nM01,1\n"])
+def test_a_row_that_ends_before_its_codes_decides_nothing(desk, sheet):
+    with pytest.raises(CodingError, match="a row that does not end before its codes"):
+        taken(desk, sheet)
+    assert not (desk.survey.folder / "codings").exists()
+
+
+@pytest.mark.parametrize("header", ["interview,code,code", "interview,T2,code_T2", "interview,T1.1,T1.1"])
+def test_two_columns_of_one_thing_are_told(desk, header):
+    with pytest.raises(CodingError, match=r"row 1, column .*: found 2 columns of"):
+        taken(desk, f"{header}\nM01,1,0\n")

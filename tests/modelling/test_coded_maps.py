@@ -154,3 +154,20 @@ def test_the_score_test_of_a_side_without_any_holds_its_level_in_clusters():
         if row["count"] == 0 < row["count_others"]:
             found.append(row["p_value"] < 0.05)
     assert np.mean(found) < 0.12
+
+
+@pytest.mark.parametrize("what", ["map", "distinctive", "pairs"])
+def test_codes_that_are_no_flags_or_stand_twice_are_told(what):
+    said, by = pd.DataFrame({"P1": [1, 0, 1, 0], "P2": [0, 1, 1, 0]}), pd.Series(list("aabb"))
+    work = {"map": lambda codes: correspondence(codes, by), "distinctive": lambda codes: distinctive(codes, by),
+            "pairs": co_occurrence}[what]  # fmt: skip
+    with pytest.raises(DesignError, match="P1 with values other than 0 and 1"):
+        work(said + 2)
+    with pytest.raises(DesignError, match="P1 in several columns"):
+        work(pd.concat([said, said], axis=1))
+
+
+def test_of_two_codes_that_nobody_answered_for_nothing_is_known():
+    row = co_occurrence(pd.DataFrame({"P1": [1, None, 0, None], "P2": [None, 1, None, 0]}, dtype="Float64")).iloc[0]
+    assert row["n"] == 0
+    assert row[["share", "expected", "log_ratio"]].isna().all()

@@ -114,6 +114,19 @@ def test_an_expression_that_reads_a_text_in_one_way_is_allowed(pattern):
     assert not runs_away(pattern)
 
 
+@pytest.mark.parametrize("pattern", ["a.*b.*c.*d.*e", "a+a+a+a+b", "(.*a){12}b", "(?:人.*|手.*)多.*少.*难.*"])
+def test_an_expression_whose_endless_repeats_read_the_same_text_in_a_row_is_refused(pattern):
+    assert "endless repeats in a row" in problem(pattern).found
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [r"\d+年\d+月\d+日\d+时\d+分", "没.*人.*管.*", "a.{0,20}b.{0,20}c.{0,20}d.{0,20}e", "(?:a+,b|b+,c|c+,d|d+,a)+x"],
+)
+def test_endless_repeats_that_cannot_read_the_same_text_are_allowed(pattern):
+    assert not read_line(pattern).problems
+
+
 TREES = st.recursive(
     st.sampled_from(["工资", "“a b”", "/低.{1,2}/", "@C1", "DENIED 缺", "人手"]),
     lambda inner: st.one_of(

@@ -33,6 +33,7 @@ NEEDS = {"code": (*GIVES, "reject"), "suggestion": ("accept", "reject"), "memo":
 CONTEXT = 12  # code points kept on either side of a span, to find it again
 FOLDER = "codings"
 NAME = re.compile(r"[^\W_][\w-]{0,39}")
+_DEVICE = re.compile(r"(?i)con|prn|aux|nul|com\d|lpt\d")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 _ESCAPES = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\0": "\\0"}
 _ESCAPE = str.maketrans(_ESCAPES)
@@ -58,7 +59,22 @@ class Actions(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """One action before it is written: what :data:`KINDS` says, without number, time, coder, role and codebook."""
+    """One action before it is written; number, time, coder, role and codebook are put to it then.
+
+    Attributes
+    ----------
+    action : str, one of ``ACTIONS``
+    interview, question : str
+    start, end : int, code points of the answer; None: the whole answer
+    code : str
+    quote, before, after : str
+        The words between ``start`` and ``end``, and up to ``CONTEXT`` code points on either side of them.
+    answer : str
+        The :func:`fingerprint` of the whole answer.
+    suggestion, memo : str
+    of : int
+        Number of the action that is removed, placed or undone.
+    """
 
     action: str
     interview: str = ""
@@ -115,7 +131,7 @@ def entry(
     Raises
     ------
     CodingError
-        The span does not lie in its text.
+        The span does not lie in its text; there is no text, because nothing was answered.
 
     Examples
     --------
@@ -123,6 +139,9 @@ def entry(
     >>> made.quote, made.before, made.after
     ('工资太低', '人手不够，', '')
     """
+    if not isinstance(text, str):
+        raise CodingError(Fault(f"answer of {interview}", repr(text), "the answer as text", column=question))
+    start, end = (None if pd.isna(place) else place for place in (start, end))
     if (start is None) != (end is None) or (start is not None and not 0 <= start < end <= len(text)):
         found, allowed = f"a span from {start} to {end}", f"0 <= start < end <= {len(text)}, the length of the answer"
         raise CodingError(Fault(f"answer of {interview}", found, allowed, column=question))
@@ -135,6 +154,15 @@ def entry(
 
 def fingerprint(text: str) -> str:
     """What tells whether an answer is still the same: in its letters, and as rules read it.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
+        Ten hexadecimal digits of the text and, after a hyphen, ten of the text as rules read it.
 
     Examples
     --------
@@ -177,9 +205,9 @@ def read_actions(source: "Survey | Path | str", *, coder: str = "*") -> Actions:
     >>> len(read_actions(tempfile.mkdtemp()).table)
     0
     """
-    folder = folder_of(source)
-    paths = sorted(path for path in folder.glob(f"{coder}.csv") if path.is_file() and not path.name.startswith("."))
-    bodies, torn, faults = {}, [], list(name_faults([path.stem for path in paths]))
+    paths, faults = files_of(folder_of(source), coder)
+    bodies, torn = {}, []
+    faults += name_faults([path.stem for path in paths])
     for path in paths:
         body, cut, wrong = _body(path.name, path.read_bytes())
         bodies[path.name] = body
@@ -194,12 +222,22 @@ def folder_of(source: "Survey | Path | str") -> Path:
     return Path(source) if isinstance(source, str | Path) else source.folder / FOLDER
 
 
+def files_of(folder: Path, coder: str = "*") -> tuple[list[Path], list[Fault]]:
+    """The files of codings in a folder, in order, and what would be passed over there without a word."""
+    if folder.exists() and not folder.is_dir():
+        return [], [Fault(folder.name, "a file", "a folder that holds the codings, a file for each coder")]
+    paths = sorted(path for path in folder.glob("*") if path.is_file() and not path.name.startswith("."))
+    other = [path.name for path in paths if path.suffix != ".csv" and path.suffix.lower() == ".csv"]
+    found = [path for path in paths if path.suffix == ".csv" and coder in ("*", path.stem)]
+    return found, [Fault(f"{FOLDER}/{name}", f"the ending of {name}", ".csv, in small letters") for name in other]
+
+
 def name_faults(names: Iterable[str]) -> Iterator[Fault]:
     """Names of coders that cannot be names of files everywhere, or differ by case alone."""
     seen: dict[str, str] = {}
     for name in names:
-        if not NAME.fullmatch(name):
-            allowed = "letters, digits, - and _, up to 40, a letter or digit first"
+        if not NAME.fullmatch(name) or _DEVICE.fullmatch(name):
+            allowed = "letters, digits, - and _, up to 40, a letter or digit first; no device of Windows (con, nul)"
             yield Fault(f"{FOLDER}/{name}.csv", f"coder {name!r}", allowed)
         other = seen.setdefault(name.casefold(), name)
         if other != name:
@@ -286,6 +324,8 @@ def _body(name: str, content: bytes) -> tuple[bytes, list[Fault], list[Fault]]:
     """The lines below the header, a last line that was cut off, and what is wrong with the file as a whole."""
     file = f"{FOLDER}/{name}"
     content = content.removeprefix(_BOM).replace(b"\r\n", b"\n")  # as spreadsheet programs save it
+    if b"\r" in content:
+        return b"", [], [Fault(file, "line breaks of another kind", "lines that end in LF or CRLF")]
     whole, cut = whole_lines(content)
     count = whole.count(b"\n")
     hint = "it was never told to be kept; the next action of this coder puts it aside"
@@ -377,9 +417,10 @@ def _action_faults(table: pd.DataFrame) -> list[Fault]:
     later = (table["time"] > table["time"].shift()) | first
     spanned = table["start"].notna() | table["end"].notna()
     sound = (table["start"] >= 0) & (table["start"] < table["end"])
+    moment = pd.to_datetime(table["time"], format="%Y-%m-%dT%H:%M:%S.%fZ", errors="coerce").notna()
     checks = [
         ("number", table["number"] == table["row"] - 1, "the next number: lines are never removed or moved"),
-        ("time", table["time"].str.fullmatch(TIME.pattern), "2026-11-29T05:04:12.345Z"),
+        ("time", table["time"].str.fullmatch(TIME.pattern) & moment, "2026-11-29T05:04:12.345Z"),
         ("time", later, "a later time than the line above"),
         ("coder", table["coder"] == named, "the name of the file"),
         ("role", table["role"].isin(ROLES), ", ".join(ROLES)),

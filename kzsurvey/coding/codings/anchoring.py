@@ -1,12 +1,14 @@
 """Codings find their words again after a text was changed, or wait for a person; none is moved silently."""
 
+from collections.abc import Iterator
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from kzsurvey.coding.codings.actions import fingerprints
-from kzsurvey.coding.rules.text import Folded, fold
+from kzsurvey.coding.rules.text import fold
 
 ANSWER = ["interview", "question"]
 
@@ -78,33 +80,48 @@ def anchored(spans: pd.DataFrame, texts: pd.DataFrame) -> Anchored:
     was = spans["answer"].to_numpy(dtype=object)
     whole, same, gone = spans["start"].isna().to_numpy(), now == was, now == ""
     place = np.select([gone, whole, same], ["gone", "whole", "as coded"], "found").astype(object)
+    kept = np.flatnonzero(place == "as coded")
+    place[kept[~_there(spans.iloc[kept], texts["text"].iloc[at[kept]].tolist())]] = "found"
     place[(place == "as coded") & spans["placed"].to_numpy(bool)] = "by hand"
     rows = np.flatnonzero(place == "found")
-    folded = dict(zip(texts.index, fold(texts["text"].fillna("")), strict=True)) if len(rows) else {}
+    before, labels = spans.iloc[rows], spans.index[rows]
+    found = list(_found(before, texts["text"].iloc[at[rows]].tolist()))
     moved = spans.assign(place=pd.Series(place, index=spans.index, dtype="str"))
-    found = [_found(row, folded[row.interview, row.question]) for row in spans.iloc[rows].itertuples()]
-    labels = spans.index[rows]
-    moved.loc[labels, "start"] = pd.array([span and span[0] for span in found], dtype="Int64")
-    moved.loc[labels, "end"] = pd.array([span and span[1] for span in found], dtype="Int64")
-    kept = zip(found, spans.iloc[rows].itertuples(), strict=True)
-    moved.loc[labels, "quote"] = [
-        folded[row.interview, row.question].original[slice(*span)] if span else row.quote for span, row in kept
-    ]
-    moved.loc[labels, "place"] = ["found" if span else "lost" for span in found]
-    return Anchored(moved, spans.loc[labels])
+    moved.loc[labels, "start"] = pd.array([one and one[0] for one in found], dtype="Int64")
+    moved.loc[labels, "end"] = pd.array([one and one[1] for one in found], dtype="Int64")
+    moved.loc[labels, "quote"] = [one[2] if one else was for one, was in zip(found, before["quote"], strict=True)]
+    moved.loc[labels, "place"] = ["found" if one else "lost" for one in found]
+    return Anchored(moved, before)
 
 
-def _found(span: tuple, text: Folded) -> tuple[int, int] | None:
-    """The only place where a span can be, in the original; None where there is none, or more than one."""
-    quote, before, after = (one.text for one in fold([span.quote, span.before, span.after]))
-    if not quote:
-        return None
-    places = occurrences(quote, text.text)
-    sides = [_sides(text.text, place, place + len(quote), before, after) for place in places]
+def _there(spans: pd.DataFrame, texts: list[str]) -> np.ndarray:
+    """Where the words stand that were coded; they do not where a file was changed by hand."""
+    rows = zip(texts, *(spans[name].tolist() for name in ("start", "end", "quote")), strict=True)
+    return np.array([text[start:end] == quote for text, start, end, quote in rows], dtype=bool)
+
+
+def _found(spans: pd.DataFrame, texts: list[str]) -> Iterator[tuple[int, int, str] | None]:
+    """The only place in its text where each span can be, with its words; None where there is none, or more than one."""
+    columns = [texts, *(spans[name].tolist() for name in ("quote", "before", "after"))]
+    distinct = list(dict.fromkeys(chain(*columns)))
+    folded = dict(zip(distinct, fold(distinct), strict=True))  # all at once: each by itself takes ten times as long
+    for text, *words in zip(*columns, strict=True):
+        within = folded[text]
+        if (place := _place(within.text, *(folded[one].text for one in words))) is None:
+            yield None
+            continue
+        start, end = within.span(*place)
+        yield start, end, text[start:end]
+
+
+def _place(text: str, quote: str, before: str, after: str) -> tuple[int, int] | None:
+    """The only place where a quote can be in a folded text."""
+    places = occurrences(quote, text) if quote else []
+    sides = [_sides(text, place, place + len(quote), before, after) for place in places]
     for wanted in (2, 1):
         fitting = [place for place, count in zip(places, sides, strict=True) if count >= wanted]
         if fitting:
-            return text.span(fitting[0], fitting[0] + len(quote)) if len(fitting) == 1 else None
+            return (fitting[0], fitting[0] + len(quote)) if len(fitting) == 1 else None
     return None
 
 
@@ -119,6 +136,6 @@ def occurrences(quote: str, text: str) -> list[int]:
 
 def _sides(text: str, start: int, end: int, before: str, after: str) -> int:
     """On how many sides a place has the surroundings that a span had; the border of the text is one too."""
-    left = text[:start].endswith(before) if before else start == 0
-    right = text[end:].startswith(after) if after else end == len(text)
+    left = text.endswith(before, 0, start) if before else start == 0
+    right = text.startswith(after, end) if after else end == len(text)
     return left + right

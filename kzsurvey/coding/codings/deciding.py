@@ -64,6 +64,20 @@ def final_codes(codings: Codings, *, several: str = "agreed") -> pd.DataFrame:
     Notes
     -----
     The last adjudication of an answer holds, whatever coders say.
+
+    Examples
+    --------
+    >>> import shutil, tempfile
+    >>> import kzsurvey as kz
+    >>> from kzsurvey.coding import entry, read_codings, record
+    >>> survey = kz.read_survey(shutil.copytree("tests/surveys/data/raw/market", tempfile.mkdtemp() + "/market"))
+    >>> interviews, _ = kz.clean(kz.read_answers(survey), survey)
+    >>> for coder, code in (("ann", "T1.1"), ("ben", "T1.1")):
+    ...     given = entry("add", "M01", "troubles", interviews.at["M01", "troubles"], code=code)
+    ...     made = record(survey, coder, given)
+    >>> codings = read_codings(survey, interviews)
+    >>> final_codes(codings).to_dict("records")
+    [{'interview': 'M01', 'question': 'troubles', 'codes': ('T1.1',), 'by': 'ann+ben'}]
     """
     if several not in SEVERAL:
         raise ValueError(f"several={several!r}: allowed are {', '.join(SEVERAL)}")
@@ -87,6 +101,20 @@ def disagreements(codings: Codings) -> pd.DataFrame:
     -------
     DataFrame, one row per answer and coder
         ``interview``, ``question``, ``coder``, ``codes`` (tuple).
+
+    Examples
+    --------
+    >>> import shutil, tempfile
+    >>> import kzsurvey as kz
+    >>> from kzsurvey.coding import entry, read_codings, record
+    >>> survey = kz.read_survey(shutil.copytree("tests/surveys/data/raw/market", tempfile.mkdtemp() + "/market"))
+    >>> interviews, _ = kz.clean(kz.read_answers(survey), survey)
+    >>> for coder, code in (("ann", "T1.1"), ("ben", "T2")):
+    ...     given = entry("add", "M01", "troubles", interviews.at["M01", "troubles"], code=code)
+    ...     made = record(survey, coder, given)
+    >>> codings = read_codings(survey, interviews)
+    >>> disagreements(codings)[["coder", "codes"]].to_dict("list")
+    {'coder': ['ann', 'ben'], 'codes': [('T1.1',), ('T2',)]}
     """
     sets = decided_sets(codings)
     judged = _among(sets, sets[sets["role"] == "adjudicator"])
@@ -177,6 +205,15 @@ def human_shares(
     For the shares of an earlier version: ``human_shares(read_codings(survey, interviews, version=2), ...)``. They stay
     what they were, to the byte, while coding goes on under a later version. They are shares of the interviews coded by
     hand, not corrected to all of them.
+
+    Examples
+    --------
+    >>> import kzsurvey as kz
+    >>> from kzsurvey.coding import read_codings
+    >>> survey = kz.read_survey("tests/surveys/data/raw/market")
+    >>> interviews, _ = kz.clean(kz.read_answers(survey), survey)
+    >>> human_shares(read_codings(survey, interviews), interviews, survey)[["code", "n", "count"]].to_dict("list")
+    {'code': ['T1', 'T1.1', 'T2'], 'n': [2, 2, 2], 'count': [0, 0, 0]}
     """
     # in the order of their names: that of codes.csv is not the order it once had
     codes = sorted(codes_at(survey, codings.version).index)

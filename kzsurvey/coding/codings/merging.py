@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kzsurvey.coding.codings.actions import COLUMNS, FOLDER, HEADER, lines, name_faults, read_actions
+from kzsurvey.coding.codings.actions import COLUMNS, FOLDER, HEADER, files_of, lines, name_faults, read_actions
 from kzsurvey.coding.codings.writing import locked
 from kzsurvey.errors import CodingError, Fault, fail_if
 from kzsurvey.files import whole_file
@@ -57,8 +57,9 @@ def merge_codings(folders: Iterable[str | Path], into: str | Path) -> pd.DataFra
     absent = [folder for folder in sources[:-1] if not folder.is_dir()]
     fail_if((Fault(str(folder), "no such folder", "a folder of codings") for folder in absent), CodingError)
     into.mkdir(parents=True, exist_ok=True)
-    names = sorted({path.stem for folder in sources for path in folder.glob("*.csv") if path.name[0] != "."})
-    fail_if(name_faults(names), CodingError)
+    found = [files_of(folder) for folder in sources]
+    names = sorted({path.stem for paths, _ in found for path in paths})
+    fail_if([*(fault for _, faults in found for fault in faults), *name_faults(names)], CodingError)
     with ExitStack() as held:
         for name in names:
             held.enter_context(locked(into / f".{name}.lock", name))

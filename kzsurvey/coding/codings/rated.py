@@ -57,6 +57,20 @@ def coder_sets(codings: Codings, survey: "Survey", *, scheme: str | None = None,
     ------
     CodingError
         Nobody has decided an answer; there is no such scheme.
+
+    Examples
+    --------
+    >>> import shutil, tempfile
+    >>> import kzsurvey as kz
+    >>> from kzsurvey.coding import entry, read_codings, record
+    >>> survey = kz.read_survey(shutil.copytree("tests/surveys/data/raw/market", tempfile.mkdtemp() + "/market"))
+    >>> interviews, _ = kz.clean(kz.read_answers(survey), survey)
+    >>> for coder, code in (("ann", "T1.1"), ("ben", "T2")):
+    ...     given = entry("add", "M01", "troubles", interviews.at["M01", "troubles"], code=code)
+    ...     made = record(survey, coder, given)
+    >>> codings = read_codings(survey, interviews)
+    >>> coder_sets(codings, survey).map(sorted).to_dict("list")
+    {'ann': [['T1.1']], 'ben': [['T2']]}
     """
     tree = codes_at(survey, codings.version)
     questions = _questions(survey, scheme)
@@ -84,6 +98,20 @@ def coded_when(codings: Codings, period: str) -> pd.Series:
     -------
     Series, index ``interview`` and ``question``
         ``2026-11``, ``2026-W48`` ..., in UTC.
+
+    Examples
+    --------
+    >>> import shutil, tempfile
+    >>> import kzsurvey as kz
+    >>> from kzsurvey.coding import entry, read_codings, record
+    >>> survey = kz.read_survey(shutil.copytree("tests/surveys/data/raw/market", tempfile.mkdtemp() + "/market"))
+    >>> interviews, _ = kz.clean(kz.read_answers(survey), survey)
+    >>> for coder, code in (("ann", "T1.1"), ("ben", "T2")):
+    ...     given = entry("add", "M01", "troubles", interviews.at["M01", "troubles"], code=code)
+    ...     made = record(survey, coder, given)
+    >>> codings = read_codings(survey, interviews)
+    >>> coded_when(codings, "codebook").to_dict()
+    {('M01', 'troubles'): 1}
     """
     if period not in (*PERIODS, "codebook"):
         raise ValueError(f"period={period!r}: allowed are {', '.join(PERIODS)}, codebook")
@@ -163,6 +191,20 @@ def coder_marks(codings: Codings, interviews: pd.DataFrame, survey: "Survey", *,
     Marks
         Only answers that coders have decided: ``unitising_alpha(marks.spans, marks.lengths, clusters=marks.clusters,
         read_by_all=False)``. A code of the whole answer is a stretch from its first to its last character.
+
+    Examples
+    --------
+    >>> import shutil, tempfile
+    >>> import kzsurvey as kz
+    >>> from kzsurvey.coding import entry, read_codings, record
+    >>> survey = kz.read_survey(shutil.copytree("tests/surveys/data/raw/market", tempfile.mkdtemp() + "/market"))
+    >>> interviews, _ = kz.clean(kz.read_answers(survey), survey)
+    >>> for coder, code in (("ann", "T1.1"), ("ben", "T2")):
+    ...     given = entry("add", "M01", "troubles", interviews.at["M01", "troubles"], code=code)
+    ...     made = record(survey, coder, given)
+    >>> codings = read_codings(survey, interviews)
+    >>> coder_marks(codings, interviews, survey).spans[["coder", "start", "end", "code"]].to_numpy().tolist()
+    [['ann', 0, 10, 'T1.1'], ['ben', 0, 10, 'T2']]
     """
     tree, questions = codes_at(survey, codings.version), _questions(survey, scheme)
     answers = codings.answers[codings.answers["decided"] & (codings.answers["role"] == "coder")]

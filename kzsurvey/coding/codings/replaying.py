@@ -1,18 +1,21 @@
 """What stands after a list of actions: one pure function, the same result in whatever order the files were read."""
 
+import re
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from kzsurvey.coding.codings.actions import GIVES
+from kzsurvey.errors import CodingError, Fault
 
 ANSWER = ["coder", "role", "interview", "question"]
 SPAN = [*ANSWER, "start", "end", "code"]
 SPOKEN = ("quote", "before", "after", "answer")
 SPANS = [*SPAN, "suggestion", *SPOKEN, "codebook", "memo", "number", "time", "placed"]
-REJECTED = [*SPAN, "suggestion", "number"]
-MEMOS = [*SPAN, "memo", "number", "time"]
+REJECTED = [*SPAN, "suggestion", *SPOKEN, "number"]
+MEMOS = [*SPAN, "memo", *SPOKEN, "number", "time"]
+_UNTIL = re.compile(r"\d{4}(-\d\d(-\d\d(T\d\d(:\d\d(:\d\d(\.\d{1,3}Z?)?)?)?)?)?)?")
 DECIDING = (*GIVES, "nothing", "confirm")
 
 
@@ -30,7 +33,9 @@ class State(NamedTuple):
         ``codebook``, ``answer``, ``time``, ``number`` (of the last decision), ``confirmed``, ``confirmed_codebook``
         (of the last confirmation; 0 without).
     rejected : DataFrame, one row per suggestion said to be wrong
+        As spans as far as ``suggestion``, then ``quote``, ``before``, ``after``, ``answer``, ``number``.
     memos : DataFrame, one row per memo
+        As spans as far as ``code``, then ``memo``, ``quote``, ``before``, ``after``, ``answer``, ``number``, ``time``.
     """
 
     spans: pd.DataFrame
@@ -55,6 +60,11 @@ def replay(actions: pd.DataFrame, *, version: int | None = None, until: str | No
     -------
     State
 
+    Raises
+    ------
+    CodingError
+        ``until`` is no time.
+
     Notes
     -----
     An action that was undone counts as if it had never been; an undo can be undone. Of what was said of one code on one
@@ -72,6 +82,10 @@ def replay(actions: pd.DataFrame, *, version: int | None = None, until: str | No
     >>> replay(actions).spans["code"].tolist(), replay(actions[:2]).spans["code"].tolist()
     (['C1'], [])
     """
+    if until is not None and not _UNTIL.fullmatch(until):
+        raise CodingError(
+            Fault("codings", f"until {until!r}", "2026-11-29T05:04:12.345Z, or its beginning: 2026-11-29")
+        )
     table = _wanted(actions, version, until)
     target = _targets(table)
     done = ~_undone(table, target)

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
-from kzsurvey.coding.codings.actions import COLUMNS, KINDS, Entry, entry, read_actions
+from kzsurvey.coding.codings.actions import (
+    COLUMNS,
+    KINDS,
+    Entry,
+    entry,
+    files_of,
+    folder_of,
+    name_faults,
+    read_actions,
+)
 from kzsurvey.coding.codings.anchoring import occurrences
 from kzsurvey.coding.codings.deciding import column_of
 from kzsurvey.coding.codings.replaying import State, replay
@@ -81,11 +90,14 @@ def import_codings(
     entries, faults = {}, []
     for row in read.sheet:
         try:
+            fail_if(_row_faults(row, read), CodingError)
             for name, made in rows(row, read):
                 entries.setdefault(name, []).append(made)
         except CodingError as error:
             faults += error.faults
     fail_if(faults, CodingError)
+    paths, wrong = files_of(folder_of(survey))
+    fail_if([*wrong, *name_faults(dict.fromkeys([*(path.stem for path in paths), *entries]))], CodingError)
     state = replay(read_actions(survey).table)
     fail_if((fault for name, made in entries.items() for fault in _contrary(made, name, state, path)), CodingError)
     new = {name: _not_there(made, name, state) for name, made in entries.items()}
@@ -126,12 +138,29 @@ def _header_faults(read: _Sheet) -> list[Fault]:
         for name in header
         if name and name not in known
     ]
+    meant = {name: codes.get(name, name) for name in dict.fromkeys(header) if name} if wide else {}
+    columns = [meant.get(name, name) for name in header if name]
+    faults += [
+        read.sheet.fault(1, name, f"{columns.count(name)} columns of {name}", "one column of each")
+        for name in dict.fromkeys(columns)
+        if columns.count(name) > 1
+    ]
     if wide and not any(name in codes for name in header):
         faults.append(read.sheet.fault(1, "code", "no such column", "code, or a column for each code"))
     if wide and not faults:
         key = [name for name in ("coder", "interview", "question") if name in header]
         faults += repeated(read.sheet, read.sheet, key, "interview")
     return faults
+
+
+def _row_faults(row: Row, read: _Sheet) -> Iterator[Fault]:
+    """A row without a coder, or one that ends before it says what was coded."""
+    if not (row["coder"] or read.coder):
+        yield read.sheet.fault(row, "coder", "no coder", "a coder in every row")
+    said = ["code"] if "code" in read.sheet.header else [*set(read.sheet.header) & set(_codes_by_column(read.survey))]
+    if any(name not in row.cells for name in said):
+        found = f"{len(row.cells)} cells under a header of {len(read.sheet.header)}"
+        yield read.sheet.fault(row, None, found, "a row that does not end before its codes", "was the file cut off?")
 
 
 def _long(row: Row, read: _Sheet) -> Iterator[tuple[str, Entry]]:

@@ -1,6 +1,6 @@
 """Human codings as they stand now: under the present codebook, on the present texts, with all that is still open."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -8,7 +8,7 @@ import pandas as pd
 
 from kzsurvey.coding.codings.actions import FOLDER, read_actions
 from kzsurvey.coding.codings.anchoring import Anchored, anchored, texts_of
-from kzsurvey.coding.codings.replaying import ANSWER, MEMOS, REJECTED, SPAN, State, replay
+from kzsurvey.coding.codings.replaying import ANSWER, SPAN, State, replay
 from kzsurvey.coding.versions.steps import codebook_version, codes_at, fail_if_unknown, translate, unread
 from kzsurvey.errors import CodingError, Fault
 from kzsurvey.tables import TABLES
@@ -16,10 +16,13 @@ from kzsurvey.tables import TABLES
 if TYPE_CHECKING:
     from kzsurvey.survey import Survey
 
+WHERE = ["interview", "question"]
 QUEUE = [*SPAN, "number", "reason", "now", "quote"]
 SPANS = [
     *SPAN, "suggestion", "quote", "before", "after", "answer", "codebook", "memo", "number", "time", "place", "open",
 ]  # fmt: skip
+REJECTED = [*SPAN, "suggestion", "quote", "number", "place"]
+MEMOS = [*SPAN, "memo", "quote", "number", "time", "place"]
 ANSWERS = [*ANSWER, "nothing", "codes", "decided", "codebook", "answer", "time", "number"]
 REASONS = {
     "lost": "the text changed, and the coded words are not found in one place of it",
@@ -44,7 +47,9 @@ class Codings:
         ``coder``, ``role``, ``interview``, ``question``, ``nothing`` (flag), ``codes`` (how many different ones stand),
         ``decided`` (flag: read, and nothing about it is open), ``codebook``, ``answer``, ``time``, ``number``.
     rejected : DataFrame, one row per suggestion said to be wrong
+        As spans as far as ``suggestion``, then ``quote``, ``number``, ``place`` (as of spans, or gone: no such answer).
     memos : DataFrame, one row per memo
+        As spans as far as ``code``, then ``memo``, ``quote``, ``number``, ``time``, ``place`` (as of ``rejected``).
     queue : DataFrame, one row per decision that has to be made again
         Where it stands, ``code``, ``number``, ``reason`` (a key of ``REASONS``), ``now`` (codes it may be), ``quote``.
     issues : DataFrame, as the table ``issues``
@@ -108,6 +113,10 @@ def codings_faults(survey: "Survey") -> list[Fault]:
     ----------
     survey : Survey
 
+    Returns
+    -------
+    list of Fault
+
     Examples
     --------
     >>> from kzsurvey.survey import read_survey
@@ -138,9 +147,20 @@ def stand(
     Returns
     -------
     Codings
+
+    Examples
+    --------
+    >>> import kzsurvey as kz
+    >>> from kzsurvey.coding import read_actions
+    >>> survey = kz.read_survey("tests/surveys/data/raw/market")
+    >>> interviews, _ = kz.clean(kz.read_answers(survey), survey)
+    >>> codings = stand(replay(read_actions(survey).table), survey, interviews)
+    >>> codings.version, len(codings.spans), len(codings.queue)
+    (1, 0, 0)
     """
     version = codebook_version(survey) if version is None else version
-    texts = texts_of(interviews, state.answers)
+    texts = texts_of(interviews, pd.concat([table[WHERE] for table in (state.answers, state.rejected, state.memos)]))
+    memos, rejected = (anchored(table.assign(placed=False), texts) for table in (state.memos, state.rejected))
     found = anchored(_translated(state, survey, version), texts)
     spans = found.spans[found.spans["place"] != "gone"]
     spans = spans.assign(open=spans["open"].mask(spans["place"] == "lost", "lost"))
@@ -153,10 +173,10 @@ def stand(
     return Codings(
         spans[SPANS].reset_index(drop=True),
         answers[ANSWERS].reset_index(drop=True),
-        state.rejected[REJECTED],
-        state.memos[MEMOS],
+        rejected.spans[REJECTED],
+        memos.spans[MEMOS],
         queue,
-        _issues(found, changed, _gone(state, texts), torn, interviews),
+        _issues({"coding": found, "memo": memos}, changed, _gone(state, texts), torn, interviews),
         version,
     )
 
@@ -173,7 +193,7 @@ def _translated(state: State, survey: "Survey", version: int) -> pd.DataFrame:
 
 def _answers(state: State, spans: pd.DataFrame, texts: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Answers that are still there, with the codes that stand now; and those whose text says something else now."""
-    at = texts.index.get_indexer(pd.MultiIndex.from_frame(state.answers[["interview", "question"]]))
+    at = texts.index.get_indexer(pd.MultiIndex.from_frame(state.answers[WHERE]))
     now = texts["answer"].take(at).set_axis(state.answers.index)
     there = now != ""
     codes = spans[spans["open"] != "split"].groupby(ANSWER)["code"].nunique()
@@ -196,19 +216,19 @@ def _queue(spans: pd.DataFrame, changed: pd.DataFrame, new: pd.DataFrame) -> pd.
 def _gone(state: State, texts: pd.DataFrame) -> pd.DataFrame:
     """Decisions about answers that are not there any more."""
     gone = texts.index[texts["answer"] == ""]
-    return state.answers[pd.MultiIndex.from_frame(state.answers[["interview", "question"]]).isin(gone)]
+    return state.answers[pd.MultiIndex.from_frame(state.answers[WHERE]).isin(gone)]
 
 
 def _issues(
-    found: Anchored, changed: pd.DataFrame, gone: pd.DataFrame, torn: Sequence[Fault], interviews: pd.DataFrame
+    found: Mapping[str, Anchored],
+    changed: pd.DataFrame,
+    gone: pd.DataFrame,
+    torn: Sequence[Fault],
+    interviews: pd.DataFrame,
 ) -> pd.DataFrame:
     """What a reader of the results must know, as rows of ``issues``."""
-    after = found.spans.loc[found.before.index]
-    lost = (after["place"] == "lost").to_numpy()
-    before, moved = _shown(found.before), _shown(after)
     parts = [
-        _told(found.before[~lost], "coding_found", "changed", before=before[~lost], after=moved[~lost]),
-        _told(found.before[lost], "coding_lost", "flagged", before=before[lost]),
+        *(part for kind, one in found.items() for part in _moves(kind, one)),
         _told(changed, "coding_text", "flagged"),
         _told(gone, "coding_gone", "flagged"),
         pd.DataFrame([{"kind": "coding_torn", "action": "flagged", "rule": str(fault)} for fault in torn]),
@@ -221,10 +241,19 @@ def _issues(
     return whole.astype({name: "Int64" if name == "row" else "str" for name in columns})
 
 
+def _moves(kind: str, found: Anchored) -> Iterator[pd.DataFrame]:
+    """What was found at another place, and what was not found, as issues."""
+    after = found.spans.loc[found.before.index]
+    lost = (after["place"] == "lost").to_numpy()
+    before, moved = _shown(found.before), _shown(after)
+    yield _told(found.before[~lost], f"{kind}_found", "changed", before=before[~lost], after=moved[~lost])
+    yield _told(found.before[lost], f"{kind}_lost", "flagged", before=before[lost])
+
+
 def _told(rows: pd.DataFrame, kind: str, action: str, **texts: pd.Series) -> pd.DataFrame:
     """One issue for each coding or answer."""
     rule = f"{FOLDER}/" + rows["coder"] + ".csv, action " + rows["number"].astype("str")
-    return rows[["interview", "question"]].assign(kind=kind, action=action, sheet="", rule=rule, **texts)
+    return rows[WHERE].assign(kind=kind, action=action, sheet="", rule=rule, **texts)
 
 
 def _shown(spans: pd.DataFrame) -> pd.Series:

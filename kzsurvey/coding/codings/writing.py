@@ -1,5 +1,6 @@
 """Actions go to the end of their coder's file, and are reported as done only when they are on disk."""
 
+import csv
 import os
 import re
 import sys
@@ -16,7 +17,6 @@ from kzsurvey.coding.codings.actions import (
     ACTIONS,
     COLUMNS,
     FOLDER,
-    GIVES,
     HEADER,
     KINDS,
     NEEDS,
@@ -24,11 +24,13 @@ from kzsurvey.coding.codings.actions import (
     TARGETS,
     Entry,
     cells_of,
+    files_of,
     folder_of,
     line,
     name_faults,
     whole_lines,
 )
+from kzsurvey.coding.codings.one_answer import Act, replay_one
 from kzsurvey.coding.versions.steps import codebook_version
 from kzsurvey.errors import CodingError, Fault, fail_if
 from kzsurvey.survey.sheets import listed, near
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 
 PATIENCE = 5.0  # seconds to wait for another process that writes the same file
 _PAUSE = 0.01
+_BRING_BACK = "bring back the file as it was written: its history is what shares rest on"
 _MILLISECOND = timedelta(milliseconds=1)
 
 
@@ -46,10 +49,15 @@ class _Before(NamedTuple):
 
     lines: list[bytes]
     last: datetime | None
+    file: str
 
     def action(self, number: int) -> dict[str, str]:
-        """The cells of one action, by its number."""
-        return cells_of(self.lines[number])
+        """The cells of one action, by its number; the line must have been written by kzsurvey."""
+        try:
+            return cells_of(self.lines[number])
+        except (ValueError, csv.Error):
+            found = "a line that was not written by kzsurvey"
+            raise CodingError(Fault(self.file, found, "whole lines", row=number + 1, hint=_BRING_BACK)) from None
 
     @property
     def count(self) -> int:
@@ -99,9 +107,10 @@ def record(survey: "Survey", coder: str, entries: Entry | Iterable[Entry], *, ro
     """
     entries = [entries] if isinstance(entries, Entry) else list(entries)
     folder = folder_of(survey)
-    others = [path.stem for path in folder.glob("*.csv") if path.stem != coder]
+    paths, wrong = files_of(folder)
+    others = [path.stem for path in paths if path.stem != coder]
     named = [fault for fault in name_faults([*others, coder]) if repr(coder) in fault.found]
-    fail_if([*named, *_faults_alone(entries, role, coder, survey)], CodingError)
+    fail_if([*wrong, *named, *_faults_alone(entries, role, coder, survey)], CodingError)
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder / f".{coder}.lock", coder):
         return _append(folder / f"{coder}.csv", coder, role, entries, codebook_version(survey))
@@ -132,6 +141,9 @@ def _before(path: Path, file: BinaryIO) -> _Before:
     """The lines of a file; what a kill cut off at its end is put aside first."""
     file.seek(0)
     whole, cut = whole_lines(file.read())
+    if b"\r" in cut:  # a whole file, as another program saved it, and no line that was cut off
+        found, allowed = "line breaks of another kind", "lines that end in LF or CRLF"
+        raise CodingError(Fault(f"{FOLDER}/{path.name}", found, allowed, hint=_BRING_BACK))
     if cut:
         with open(path.with_name(f".{path.stem}.torn"), "ab") as aside:
             aside.write(cut + b"\n")
@@ -139,19 +151,19 @@ def _before(path: Path, file: BinaryIO) -> _Before:
             os.fsync(aside.fileno())
         file.truncate(len(whole))
     lines = whole.split(b"\n")[:-1]
-    if len(lines) < 2:
-        return _Before(lines, None)
+    there = _Before(lines, None, f"{FOLDER}/{path.name}")
+    if not there.count:
+        return there
     try:
-        cells = cells_of(lines[-1])
+        cells = there.action(there.count)
         last = datetime.fromisoformat(cells["time"])
-        sound = cells["number"] == str(len(lines) - 1) and last.tzinfo is not None
+        sound = cells["number"] == str(there.count) and last.tzinfo is not None
     except ValueError:
         sound = False
     if not sound:
-        hint = "bring back the file as it was written: its history is what shares rest on"
         found = "a last line that was not written by kzsurvey"
-        raise CodingError(Fault(f"{FOLDER}/{path.name}", found, "whole lines", row=len(lines), hint=hint))
-    return _Before(lines, last)
+        raise CodingError(Fault(there.file, found, "whole lines", row=len(lines), hint=_BRING_BACK))
+    return there._replace(last=last)
 
 
 def _completed(one: Entry, before: _Before) -> Entry:
@@ -227,18 +239,16 @@ def _faults_beside(entries: Sequence[Entry], before: _Before, role: str, path: P
 def _coded(one: Entry, before: _Before, role: str) -> bool:
     """Whether a code stands on an answer: what :func:`replay` says of it, of this answer alone and so in no time."""
     known = re.split(r'["\\]', one.interview)[0].encode()  # as it stands in a line, up to where signs are doubled
-    cells = [cells_of(line) for line in before.lines[1:] if known in line]
-    mine = {row["number"]: row for row in cells if (row["interview"], row["question"]) == (one.interview, one.question)}
-    undone: set[str] = set()
-    for number, row in reversed(mine.items()):
-        if row["action"] == "undo" and number not in undone:
-            undone.add(row["of"])
-    stands = {}
-    for number, row in mine.items():
-        if row["role"] == role and row["action"] in (*GIVES, "remove") and number not in undone:
-            meant = mine[row["of"]] if row["action"] == "remove" else row
-            stands[meant["start"], meant["end"], meant["code"]] = row["action"] != "remove"
-    return any(stands.values())
+    cells = [before.action(number) for number, line in enumerate(before.lines) if number and known in line]
+    wanted = (role, one.interview, one.question)
+    mine = [row for row in cells if (row["role"], row["interview"], row["question"]) == wanted]
+    return bool(replay_one([_act(row) for row in mine]).spans)
+
+
+def _act(cells: dict[str, str]) -> Act:
+    """An action as it stands in a line."""
+    whole = {name: int(cells[name]) if cells[name] else None for name in ("number", "start", "end", "of")}
+    return Act(**whole, **{name: cells[name] for name in ("action", "code", "memo")})
 
 
 def _target_faults(one: Entry, before: _Before, role: str, file: str) -> Iterator[Fault]:

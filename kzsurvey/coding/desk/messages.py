@@ -132,7 +132,7 @@ def _written(
     actions = pd.concat([progress.actions, rows], ignore_index=True)
     answer = session.answers[place]
     own = actions[(actions["interview"] == answer.interview) & (actions["question"] == answer.question)]
-    standing = standing_of(own, session.survey, session.interviews.loc[[answer.interview]])
+    standing = standing_of(own, entries[-1].answer, session.survey, session.interviews.loc[[answer.interview]])
     return tuple(map(int, rows["number"])), replace(
         progress, actions=actions, standing={**progress.standing, place: standing}
     )
@@ -170,14 +170,14 @@ def _suggestion(session: Session, place: int, name: str) -> Suggestion:
 
 
 def _taken(session: Session, place: int, standing: Standing, coder: str) -> list[Entry]:
-    """All codes of one coder that do not stand yet; or that nothing applies, where this coder said so."""
+    """All codes of one coder that have a place and do not stand yet; or that nothing applies, as this coder said."""
     said = dict(session.beside.get(place, ())).get(coder)
     if said is None:
         raise CodingError(Fault("desk", f"coder {coder!r}", "a coder of this answer"))
     if said.nothing and not standing.nothing:
         return [_entry(session, place, "nothing")]
-    there = {(span.start, span.end, span.code) for span in standing.spans}
-    wanted = [span for span in said.spans if (span.start, span.end, span.code) not in there]
+    there = {(span.start, span.end, span.code) for span in standing.placed}
+    wanted = [span for span in said.placed if (span.start, span.end, span.code) not in there]
     return [
         _on_suggestion(session, place, "accept", Suggestion(span.start, span.end, span.code, (Voice("person", coder),)))
         for span in wanted

@@ -91,7 +91,7 @@ def of_coders(beside: Mapping[int, Sequence[tuple[str, Standing]]]) -> dict[int,
     for place, coders in beside.items():
         said: dict[tuple, list[Voice]] = {}
         for coder, standing in coders:
-            for span in standing.spans:
+            for span in standing.placed:
                 said.setdefault((span.start, span.end, span.code), []).append(Voice("person", coder))
         result[place] = _suggestions(said)
     return result
@@ -103,13 +103,14 @@ def still_open(suggestions: Sequence[Suggestion], standing: Standing) -> list[Su
         one
         for one in suggestions
         if (one.start, one.end, one.code) not in standing.rejected
-        and not any(span.code == one.code and _share(span, one) for span in standing.spans)
+        and not any(span.code == one.code and _share(span, one) for span in standing.placed)
     ]
 
 
 def agreed(span: Span, coders: Sequence[tuple[str, Standing]]) -> bool:
     """Whether every coder gave this code to a stretch that shares a character with this one."""
-    return all(any(other.code == span.code and _share(span, other) for other in said.spans) for _, said in coders)
+    alike = (any(other.code == span.code and _share(span, other) for other in said.placed) for _, said in coders)
+    return span.notice != "lost" and all(alike)
 
 
 def _share(one: Span | Suggestion, other: Span | Suggestion) -> bool:

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from kzsurvey.coding.codings.actions import read_actions
 from kzsurvey.coding.exchange.codebooks import NOTHING, codes_of, guid
 from kzsurvey.coding.exchange.positions import quoted
 from kzsurvey.coding.exchange.records import Project, project_of
@@ -210,13 +209,11 @@ def _nothing_rows(survey: "Survey", decided: pd.DataFrame) -> Iterator[tuple[str
 def _memo_rows(survey: "Survey", answers: pd.Series, memos: pd.DataFrame) -> Iterator[tuple[str, dict]]:
     """Memos that are not those of a coding: comments on a passage without a code, notes on a whole answer.
 
-    A memo whose place does not hold the words any more that it was written on speaks of the whole answer.
+    A memo whose words are not found any more speaks of the whole answer.
     """
-    quotes = read_actions(survey).table.set_index(["coder", "number"])["quote"].to_dict()
     for one in memos.itertuples():
         user, speaks = _user(one), f"{one.code}: {one.memo}" if one.code else one.memo
-        answer, quote = answers[one.interview, one.question], quotes.get((one.coder, one.number), "")
-        if pd.notna(one.start) and answer[int(one.start) : int(one.end)] == quote:
+        if pd.notna(one.start):
             place = (one.interview, one.question, int(one.start), int(one.end))
             passage = guid(survey, "comment", *place, user, one.code, one.number)
             yield "passages", {**_passage(survey, answers, place, passage, one), "description": speaks}
@@ -225,8 +222,10 @@ def _memo_rows(survey: "Survey", answers: pd.Series, memos: pd.DataFrame) -> Ite
         stamps = {"user": guid(survey, "user", user), "time": one.time}
         yield "notes", {"guid": note, "name": source_name(one.interview, one.question), "text": speaks, **stamps}
         yield "note_refs", {"owner": source_guid(survey, one.interview, one.question), "note": note}
-        if pd.notna(one.start):
-            place = f"the place of a memo of {user} on {one.interview} {one.question}, which was written on: {quote}"
+        if one.place == "lost":
+            place = (
+                f"the place of a memo of {user} on {one.interview} {one.question}, which was written on: {one.quote}"
+            )
             yield "not_taken", _left("Note", place)
 
 

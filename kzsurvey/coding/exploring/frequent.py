@@ -100,6 +100,11 @@ def phrase_table(answers: pd.Series, phrases: Iterable[str]) -> pd.DataFrame:
     DataFrame, one row per interview
         A column per phrase: 1, 0, or missing where there is no answer; whether it is denied does not matter.
 
+    Raises
+    ------
+    CodingError
+        A phrase is empty, or of signs alone that one cannot see.
+
     Examples
     --------
     >>> phrase_table(pd.Series(["人手不夠", None, "检查多"], index=["a", "b", "c"]), ["人手", "检查"]).to_dict("list")

@@ -152,8 +152,9 @@ def _repeat_faults(cells: dict, units: pd.Index, coders: pd.Index, named: dict) 
     """Units that one coder coded more than once."""
     repeats = sorted(place for place, given in cells.items() if len(given) > 1)
     hint = "several=True where a coder may give several codes to a unit"
+    names = units.tolist()
     return [
-        Fault(TABLE, f"{len(cells[row, column])} codes of unit {units[row]!r} by coder {coders[column]!r}", "one",
+        Fault(TABLE, f"{len(cells[row, column])} codes of unit {names[row]!r} by coder {coders[column]!r}", "one",
               column=named["code"], hint=hint)
         for row, column in repeats[:SHOWN]
     ]  # fmt: skip

@@ -134,14 +134,14 @@ def _check(spans: pd.DataFrame, lengths: dict, clusters: dict | None) -> None:
 def _misplaced(marks: pd.DataFrame, lengths: dict) -> list[Fault]:
     """Spans that do not lie in their text."""
     known = marks[marks["unit"].map(lambda unit: unit in lengths).astype(bool)]
-    size = known["unit"].map(lengths)
+    size = known["unit"].map(lengths).astype("float64")  # of no span at all, text is no number
     start, end = (pd.to_numeric(known[name], errors="coerce") for name in ("start", "end"))
     sound = (start >= 0) & (start < end) & (end <= size) & (start % 1 == 0) & (end % 1 == 0)
     return [
         Fault(
             TABLE,
             f"a span from {row.start} to {row.end} in text {row.unit!r} by {row.coder}",
-            f"whole numbers, 0 <= start < end <= {length}",
+            f"whole numbers, 0 <= start < end <= {length:g}",
             hint="offsets count characters",
         )
         for row, length in zip(known[~sound].itertuples(), size[~sound], strict=True)

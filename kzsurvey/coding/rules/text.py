@@ -246,8 +246,9 @@ def _with_pairs(text: str) -> str:
 @cache
 def _fold_character(character: str) -> str:
     """What a character becomes by itself; a character that one cannot see becomes nothing."""
-    if unicodedata.category(character) == "Cf":
-        return ""
+    kind = unicodedata.category(character)
+    if kind in ("Cf", "Cs"):
+        return character if kind == "Cs" else ""  # half a character, which no converter takes
     simplified = _converter().convert(unicodedata.normalize("NFKC", character)).lower()
     return _VARIANTS.get(simplified, simplified)
 

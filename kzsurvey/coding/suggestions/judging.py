@@ -310,8 +310,7 @@ def learning_curve(
     Parameters
     ----------
     sizes : sequence of float, shares of the groups of answers that teach
-
-    Other parameters as in :func:`judge_suggestions`.
+    answers, labels, seed, folds, level, runs : as of :func:`judge_suggestions`
 
     Returns
     -------

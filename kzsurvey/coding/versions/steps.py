@@ -14,10 +14,19 @@ if TYPE_CHECKING:
     from kzsurvey.survey import Survey
 
 _SHOWN = 20
+_A_STEP = "a code that has gone from codes.csv needs a step in codebook_steps.csv: rename, merge, split or retire"
 
 
 def codebook_version(survey: "Survey") -> int:
     """The version of a survey's codebook: 1, or the last that ``codebook_steps.csv`` names.
+
+    Parameters
+    ----------
+    survey : Survey
+
+    Returns
+    -------
+    int
 
     Examples
     --------
@@ -162,7 +171,7 @@ def code_faults(actions: pd.DataFrame, survey: "Survey") -> Iterator[Fault]:
             )
         elif row.code not in trees[row.codebook]:
             known = trees[row.codebook]
-            hint = near(row.code, known) or _whereabouts(row.code, trees)
+            hint = near(row.code, known) or _whereabouts(row.code, trees) or _A_STEP
             yield Fault(row.file, f"code {row.code!r}", listed(known), row=row.row, column="code", hint=hint)
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 from scipy.special import fdtri
 
 from kzsurvey.errors import DesignError, Fault, fail_if
+from kzsurvey.modelling.coded.together import flag_faults
 from kzsurvey.modelling.describing.estimates import design_for
 from kzsurvey.modelling.sampling.design import Design, check_rows, degrees_of_freedom, domain_rows
 from kzsurvey.modelling.sampling.replication import bootstrap
@@ -74,7 +75,8 @@ def correspondence(
     Raises
     ------
     DesignError
-        Fewer than two codes or groups; a code that nobody names, a group that names nothing; replicates without a seed.
+        Values other than 0 and 1; fewer than two codes or groups; a code that nobody names, a group that names nothing;
+        replicates without a seed.
 
     Notes
     -----
@@ -102,6 +104,7 @@ def correspondence(
     """
     design = check_rows(design_for(said, design), said, by, place="correspondence")
     inside = domain_rows(where, len(design), place="correspondence") & by.notna().to_numpy()
+    fail_if(flag_faults(said[inside], "correspondence"), DesignError)
     flags, groups, names = _flags(said, by, inside)
     counts = groups.T @ flags
     fail_if(_faults(counts, list(said.columns), names, replicates, seed), DesignError)

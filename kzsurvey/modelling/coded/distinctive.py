@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from kzsurvey.errors import DesignError, Fault, fail_if
+from kzsurvey.modelling.coded.together import flag_faults
 from kzsurvey.modelling.describing.comparisons import chi_square
 from kzsurvey.modelling.describing.estimates import design_for, smooth
 from kzsurvey.modelling.regression.results import benjamini_hochberg
@@ -215,10 +216,11 @@ def _faults(said: pd.DataFrame, by: pd.Series, inside: np.ndarray, names: list) 
             faults.append(Fault("distinctive", found, "some interviews inside and some outside"))
     if not names:
         faults.append(Fault("distinctive", "no group", "at least two groups"))
+    wrong = flag_faults(said[inside], "distinctive")
+    if wrong:
+        return faults + wrong
     for item in said:
         values = said.loc[inside, item]
-        if not values.dropna().isin([0, 1]).all():
-            faults.append(Fault("distinctive", f"{item} with values other than 0 and 1", "0, 1 or missing"))
         sides = {(by[inside] == name)[values.notna()].nunique() for name in names}
         if sides - {2}:
             faults.append(Fault("distinctive", f"{item} answered on one side only", "answers inside and outside"))

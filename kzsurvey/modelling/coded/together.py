@@ -44,7 +44,8 @@ def co_occurrence(
         ``log_ratio`` (of the two, to base 2: 1 is twice as often as by chance), ``conf_low``, ``conf_high``,
         ``statistic`` (t), ``df``, ``p_value``, ``p_adjusted`` (Benjamini-Hochberg), ``jaccard`` (both over either),
         ``count`` (interviews with both), ``count_first``, ``count_second``, ``n`` (with an answer for both). Where
-        nobody names both the ratio is minus infinity and there is no test.
+        nobody names both the ratio is minus infinity and there is no test; where nobody answered for both, nothing is
+        known and all is missing.
 
     Raises
     ------
@@ -80,7 +81,8 @@ def _pair(said: pd.DataFrame, first: str, second: str, inside: np.ndarray, desig
     a, b = np.where(given, one, 0.0), np.where(given, other, 0.0)
     flags = np.column_stack([a * b, a, b, given.astype(float)])
     counts = flags.sum(axis=0).astype(int)
-    both, one_share, other_share = (design.weight @ flags)[:3] / max(design.weight @ flags[:, 3], 1e-300)
+    answered = design.weight @ flags[:, 3]
+    both, one_share, other_share = (design.weight @ flags)[:3] / (answered if answered > 0 else np.nan)
     ratio, error = -np.inf if min(counts[1:3]) else np.nan, np.nan
     df = degrees_of_freedom(design, given)
     if counts[0]:
@@ -104,7 +106,19 @@ def _faults(said: pd.DataFrame, inside: np.ndarray, pairs: list, names: list[str
     """Columns that cannot be paired."""
     unknown = [name for name in dict.fromkeys(names) if name not in said]
     faults = [Fault("co_occurrence", f"column {name!r}", "a column of the table of codes") for name in unknown]
-    for name in dict.fromkeys(names):
-        if name in said and not said.loc[inside, name].dropna().isin([0, 1]).all():
-            faults.append(Fault("co_occurrence", f"{name} with values other than 0 and 1", "0, 1 or missing"))
+    faults += flag_faults(said.loc[inside, [name for name in said if name in names]], "co_occurrence")
     return faults if pairs else [*faults, Fault("co_occurrence", "no pair of codes", "at least two codes")]
+
+
+def flag_faults(said: pd.DataFrame, place: str) -> list[Fault]:
+    """Columns of codes that are there twice, or hold more than 0 and 1."""
+    faults = [
+        Fault(place, f"{name} in several columns", "one column per code")
+        for name in said.columns[said.columns.duplicated()].unique()
+    ]
+    once = said.loc[:, ~said.columns.duplicated()]
+    return faults + [
+        Fault(place, f"{name} with values other than 0 and 1", "0, 1 or missing")
+        for name in once
+        if not once[name].dropna().isin([0, 1]).all()
+    ]

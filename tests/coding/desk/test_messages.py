@@ -42,7 +42,7 @@ def test_what_the_store_refuses_is_told_and_changes_nothing(opened, market):
 
 def test_a_folder_that_cannot_be_written_is_told_and_nothing_counts_as_saved(opened, market):
     ann = opened()
-    (market.folder / "codings").write_text("a file where the folder should be")
+    (market.folder / "codings" / ".ann.lock").mkdir(parents=True)
     assert "nothing was saved" in ann.act(0, "nothing")["error"]
     assert ann.say("look", positions=[0])["answers"][0]["done"] is False
 
@@ -147,3 +147,28 @@ def test_an_unknown_queue_is_told(opened):
 @pytest.mark.parametrize("kind", ["accept", "reject"])
 def test_a_suggestion_that_is_not_there_is_told(opened, kind):
     assert "suggestion" in opened().act(0, kind, suggestion="T1.1@0-4")["error"]
+
+
+def test_a_memo_whose_words_are_gone_says_so(opened, answers):
+    opened().act(0, "memo", memo="really?", start=0, end=4)
+    answers.loc["M1", "troubles"] = "房租涨得太快，快交不起了"
+    (memo,) = opened().say("open")["answers"][0]["memos"]
+    assert (memo["start"], memo["notice"]) == (None, "memo_lost")
+
+
+def test_a_rejected_place_that_is_lost_does_not_reject_the_code_of_the_whole_answer(opened, answers):
+    place = {"question": "troubles", "code": "T1.1", "source": "model", "coder": "ngrams", "score": 0.5}
+    told = pd.DataFrame([{"interview": "M1", **place, "start": 0, "end": 4}])
+    opened(suggestions=told).act(0, "reject", suggestion="T1.1@0-4")
+    answers.loc["M1", "troubles"] = "房租涨得太快，快交不起了"
+    (one,) = opened(suggestions=told.assign(start=None, end=None)).say("open")["answers"][0]["suggestions"]
+    assert one["code"] == "T1.1"
+
+
+def test_a_code_whose_place_is_lost_is_not_taken_over_as_one_of_the_whole_answer(opened, answers, on_disk):
+    opened("eve").act(0, "add", code="T1.1", start=0, end=4)
+    opened("eve").act(0, "add", code="T2", start=5, end=10)
+    answers.loc["M1", "troubles"] = "房租涨得太快，快交不起了"
+    ann = opened(beside=["eve"])
+    ann.act(0, "take", coder="eve")
+    assert [row[-1] for row in on_disk()] == ["T2"]

@@ -110,7 +110,7 @@ function drawCoders(desk, answer) {
       marked.filter((span) => span.start !== null),
       desk.looks,
     );
-    const whole = marked.filter((span) => span.start === null).map((span) => desk.chip(span.code));
+    const whole = marked.filter((span) => span.start === null && span.notice !== "lost").map((span) => desk.chip(span.code));
     const said = coder.spans.length ? [] : [`: ${desk.say(coder.nothing ? "nothing_applies" : "undecided")}`];
     const key = desk.facts.adjudicating ? [make("kbd", {}, `⇧${place + 1}`), " "] : [];
     return make(
@@ -159,6 +159,7 @@ function memoRow(desk, answer, one) {
     { class: one.waits ? "kz-waits" : null },
     make("span", { class: "kz-note" }, `✎ ${one.memo}`),
     one.start === null ? "" : quote(desk, answer, one),
+    one.notice ? make("span", { class: "kz-note" }, `⚠ ${desk.say(`notice_${one.notice}`)}`) : "",
     one.waits ? make("span", { class: "kz-note" }, desk.say("waits")) : "",
   );
 }
