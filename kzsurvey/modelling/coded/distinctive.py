@@ -82,14 +82,14 @@ def distinctive(
 
 
 def codes_by_groups(
-    codes: Sequence[str], frame: pd.DataFrame, *, by: Sequence[str], design: Design | None = None, level: float = 0.95
+    codes: Sequence[str], table: pd.DataFrame, *, by: Sequence[str], design: Design | None = None, level: float = 0.95
 ) -> pd.DataFrame:
     """Which codes are linked with which traits of the respondents: one design-based test per pair.
 
     Parameters
     ----------
     codes : names of columns of 0 and 1
-    frame : DataFrame, one row per interview
+    table : DataFrame, one row per interview
     by : names of columns with groups
     design : Design
     level : float
@@ -117,7 +117,7 @@ def codes_by_groups(
         for trait in by:
             row = {"code": code, "by": trait, "note": ""}
             try:
-                found = chi_square(code, frame, by=trait, design=design, level=level)
+                found = chi_square(code, table, by=trait, design=design, level=level)
                 kept = ("statistic", "df", "df_below", "p_value", "effect", "conf_low", "conf_high", "n")
                 row |= {name: getattr(found, name) for name in kept}
             except DesignError as error:

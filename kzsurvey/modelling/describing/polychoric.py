@@ -58,7 +58,7 @@ class Polychoric:
 @one_thread
 def polychoric(
     items: Sequence[str] | pd.DataFrame,
-    frame: pd.DataFrame | None = None,
+    table: pd.DataFrame | None = None,
     *,
     design: Design | None = None,
     numbers: Sequence[str] = (),
@@ -71,11 +71,11 @@ def polychoric(
 
     Parameters
     ----------
-    items : column names of ``frame``, or a DataFrame
+    items : column names of ``table``, or a DataFrame
         Ordinal, with their levels in order (numbers, or ordered categories).
-    frame : DataFrame, one row per interview
+    table : DataFrame, one row per interview
     design : Design
-        Where None, read from the columns ``weight``, ``stratum`` and ``cluster`` of ``frame``.
+        Where None, read from the columns ``weight``, ``stratum`` and ``cluster`` of ``table``.
     numbers : names of items that are numbers: polyserial correlations with the others, Pearson's among themselves
     missing : {"pairwise", "listwise"}
     empty_cells : float
@@ -113,12 +113,12 @@ def polychoric(
     >>> polychoric(answers).table[["kind", "estimate", "n"]].round(3).to_dict("records")
     [{'kind': 'polychoric', 'estimate': 0.782, 'n': 10}]
     """
-    table = items if isinstance(items, pd.DataFrame) else None if frame is None else _chosen(frame, items)
-    if table is None:
-        raise TypeError("names of items need a frame")
-    design = design_for(table if frame is None else frame, design, table, where)
-    inside = domain_rows(where, len(table), place=_PLACE)
-    values, levels = _coded(table, numbers, inside, missing)
+    if table is None and not isinstance(items, pd.DataFrame):
+        raise TypeError("names of items need a table")
+    chosen = items if isinstance(items, pd.DataFrame) else _chosen(table, items)
+    design = design_for(chosen if table is None else table, design, chosen, where)
+    inside = domain_rows(where, len(chosen), place=_PLACE)
+    values, levels = _coded(chosen, numbers, inside, missing)
     used = np.isfinite(values).any(axis=1)
     rows = np.flatnonzero(used)
     margins = [
@@ -126,25 +126,25 @@ def polychoric(
     ]
     pairs = pairs_of(margins, design.weight[rows], np.zeros((len(rows), 0)), empty=empty_cells)
     places = list(combinations(range(len(margins)), 2))
-    influence, slopes = _influences(margins, pairs, places, rows, len(table))
+    influence, slopes = _influences(margins, pairs, places, rows, len(chosen))
     covariance = _covariance(design, influence, slopes, (values, levels, rows, empty_cells))
-    names = list(table.columns)
+    names = list(chosen.columns)
     found = _pair_table(names, places, pairs, margins, covariance, degrees_of_freedom(design, used), level)
     cuts = _threshold_table(names, margins, rows, design)
     return Polychoric(found, cuts, covariance, _states(names, places, pairs, empty_cells))
 
 
-def _chosen(frame: pd.DataFrame, items: Sequence[str]) -> pd.DataFrame:
+def _chosen(table: pd.DataFrame, items: Sequence[str]) -> pd.DataFrame:
     """Columns by name."""
-    unknown = [name for name in items if name not in frame]
+    unknown = [name for name in items if name not in table]
     fail_if(
         [
-            Fault(_PLACE, f"unknown item {name!r}", "columns of the table", hint=nearest(name, map(str, frame)))
+            Fault(_PLACE, f"unknown item {name!r}", "columns of the table", hint=nearest(name, map(str, table)))
             for name in unknown
         ],
         DesignError,
     )
-    return frame[list(items)]
+    return table[list(items)]
 
 
 def _coded(

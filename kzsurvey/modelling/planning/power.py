@@ -128,7 +128,7 @@ def power(
 
 
 def sample_shape(
-    variables: Sequence[str], frame: pd.DataFrame, *, design: Design, where: np.ndarray | None = None
+    variables: Sequence[str], table: pd.DataFrame, *, design: Design, where: np.ndarray | None = None
 ) -> dict[str, float]:
     """The shape of a sample that there is, as :func:`power` takes it: ``power(kind, **sample_shape(...), effect=...)``.
 
@@ -136,7 +136,7 @@ def sample_shape(
     ----------
     variables : names of columns
         Whose intraclass correlations are averaged (those below 0 count as 0).
-    frame : DataFrame, one row per interview
+    table : DataFrame, one row per interview
     design : Design
     where : (n,) bool array, the domain
 
@@ -147,17 +147,17 @@ def sample_shape(
 
     Examples
     --------
-    >>> frame = pd.DataFrame({"y": [1.0, 2.0, 2.0, 3.0, 5.0, 4.0], "village": [1, 1, 2, 2, 3, 3]})
-    >>> shape = sample_shape(["y"], frame, design=make_design(frame, clusters="village"))
+    >>> table = pd.DataFrame({"y": [1.0, 2.0, 2.0, 3.0, 5.0, 4.0], "village": [1, 1, 2, 2, 3, 3]})
+    >>> shape = sample_shape(["y"], table, design=make_design(table, clusters="village"))
     >>> {name: round(float(value), 2) for name, value in shape.items()}
     {'villages': 3.0, 'interviews': 2.0, 'strata': 1.0, 'icc': 0.81, 'size_variation': 0.0, 'weight_variation': 0.0}
     """
-    inside = domain_rows(where, len(frame), place="sample_shape")
+    inside = domain_rows(where, len(table), place="sample_shape")
     first = design.stages[0]
     sizes = np.bincount(first.cluster[inside])
     there, sizes = np.flatnonzero(sizes), sizes[sizes > 0]
     weight = design.weight[inside]
-    found = intraclass(list(variables), frame, groups=first.cluster, where=inside, draws=0)
+    found = intraclass(list(variables), table, groups=first.cluster, where=inside, draws=0)
     icc = found.loc[found["statistic"] == "ICC1", "estimate"].clip(lower=0).mean()
     return {
         "villages": len(sizes),
