@@ -101,7 +101,7 @@ def correspondence(
     {'inertia': [0.4091, 0.0075], 'share': [0.9819, 0.0181]}
     """
     design = check_rows(design_for(said, design), said, by, place="correspondence")
-    inside = domain_rows(where, len(design), place="correspondence") & by.notna().to_numpy()
+    inside = domain_rows(where, len(design), place="correspondence", index=said.index) & by.notna().to_numpy()
     flags, groups, names = _flags(said, by, inside)
     counts = groups.T @ flags
     fail_if(_faults(counts, list(said.columns), names, replicates, seed), DesignError)

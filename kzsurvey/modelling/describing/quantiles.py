@@ -131,7 +131,7 @@ def weighted_quantile(
     Parameters
     ----------
     values, weight : (n,) arrays
-        Rows without weight do not count.
+        Rows without a value or without weight do not count.
     p : float or (m,) array
     definition : a key of ``QUANTILES``
 
@@ -144,7 +144,10 @@ def weighted_quantile(
     >>> weighted_quantile(np.array([3.0, 4.0, 6.0, 9.0]), np.ones(4), [0.5, 0.9], definition="hf7").round(6).tolist()
     [5.0, 8.1]
     """
-    used = weight > 0
+    values, weight = np.asarray(values, dtype=float), np.asarray(weight, dtype=float)
+    if definition not in QUANTILES:
+        raise DesignError(Fault("quantile", f"definition {definition!r}", ", ".join(QUANTILES)))
+    used = (weight > 0) & np.isfinite(values)
     order = np.argsort(values[used], kind="stable")
     found = _of_sorted(values[used][order], weight[used][order], np.atleast_1d(np.asarray(p, float)), definition)
     return found if np.ndim(p) else found[0]

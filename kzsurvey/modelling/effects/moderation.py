@@ -19,7 +19,7 @@ from kzsurvey.modelling.effects.scenes import known_value, set_to
 from kzsurvey.modelling.regression.formulas import categorical_variables, model_matrix, nearest, unknown_variables
 from kzsurvey.modelling.regression.results import Fit
 from kzsurvey.modelling.sampling.design import check_rows
-from kzsurvey.modelling.sampling.intervals import interval, p_value
+from kzsurvey.modelling.sampling.intervals import checked_level, interval, p_value
 
 BANDS = ("pointwise", "simultaneous", "fdr")
 SCALES = {
@@ -605,6 +605,7 @@ def _line(effect: _Effect, values: list) -> np.ndarray:
 
 def _critical(band: str, level: float) -> object:
     """Function of the degrees of freedom giving how many standard errors an interval reaches."""
+    checked_level(level)
     if band == "simultaneous":
         return lambda df: float(np.sqrt(2 * fdtri(2, df, level)))
     return lambda df: float(stdtrit(df, (1 + level) / 2))

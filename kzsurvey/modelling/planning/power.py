@@ -16,8 +16,8 @@ from kzsurvey.modelling.coded.coded_regression import coded_regression
 from kzsurvey.modelling.coded.human_samples import draw_sample
 from kzsurvey.modelling.describing.organisations import intraclass
 from kzsurvey.modelling.regression.regression import Regression, regress
-from kzsurvey.modelling.sampling.design import Design, domain_rows, make_design
-from kzsurvey.modelling.sampling.intervals import interval
+from kzsurvey.modelling.sampling.design import Design, check_rows, domain_rows, make_design
+from kzsurvey.modelling.sampling.intervals import checked_level, interval
 from kzsurvey.modelling.sampling.variance import infer, joined, transformed
 
 _DRAWS = 1000  # of the paths of a mediation, for its Monte Carlo interval
@@ -119,6 +119,7 @@ def power(
     >>> found[["villages", "power"]].round(2).values.tolist()
     [[20.0, 0.53], [80.0, 0.97]]
     """
+    checked_level(level)
     fail_if(_kind_faults(kind, effects), DesignError)
     sample = dict(zip(_SAMPLE, (villages, interviews, strata, icc, size_variation, weight_variation), strict=True))
     options = sample | KINDS[kind].effects | effects
@@ -152,6 +153,7 @@ def sample_shape(
     >>> {name: round(float(value), 2) for name, value in shape.items()}
     {'villages': 3.0, 'interviews': 2.0, 'strata': 1.0, 'icc': 0.81, 'size_variation': 0.0, 'weight_variation': 0.0}
     """
+    check_rows(design, table, where, place="sample_shape")
     inside = domain_rows(where, len(table), place="sample_shape")
     first = design.stages[0]
     sizes = np.bincount(first.cluster[inside])

@@ -4,7 +4,7 @@ import numpy as np
 
 from kzsurvey.errors import DesignError, Fault
 from kzsurvey.modelling.regression.families import working
-from kzsurvey.modelling.regression.solving import Problem, Solution
+from kzsurvey.modelling.regression.solving import Problem, Solution, bread_of
 from kzsurvey.modelling.sampling.design import Design
 
 CORRECTIONS = ("none", "CR1", "CR1S", "CR2", "CR3")
@@ -74,7 +74,7 @@ def corrected(
     _, curvature, _ = working(problem.family, problem.y, solution.eta, loss=False)
     root, variance = np.sqrt(curvature), problem.family.variance(problem.family.mean(solution.eta))
     X, e = (problem.columns * root).T, solution.residual / root
-    bread = np.linalg.inv(solution.information)
+    bread = bread_of(problem, weight, solution)
     middle = bread @ ((X * (weight**2)[:, None]).T @ X) @ bread
     order = np.argsort(cluster, kind="stable")
     edges = np.flatnonzero(np.diff(cluster[order])) + 1

@@ -16,7 +16,7 @@ from kzsurvey.modelling.regression.families import FAMILIES, Family
 from kzsurvey.modelling.regression.few_clusters import corrected, least_move, small_sample_faults
 from kzsurvey.modelling.regression.formulas import Prepared, model_matrix, nearest, offset_numbers, prepare
 from kzsurvey.modelling.regression.results import Fit, terms_table
-from kzsurvey.modelling.regression.solving import Problem, Refit, gram, solve, spread
+from kzsurvey.modelling.regression.solving import Problem, Refit, bread_of, gram, solve, spread
 from kzsurvey.modelling.sampling.design import Design, check_rows, degrees_of_freedom, domain_rows
 from kzsurvey.modelling.sampling.threads import one_thread
 from kzsurvey.modelling.sampling.variance import Estimator, effective_df, infer
@@ -114,11 +114,19 @@ def regress(
     """
     place = f"model {name}".strip()
     family, matrix = _family(family, place), np.asarray(matrix, dtype=float)
-    check_rows(design, matrix, where, place=place)
+    if matrix.ndim != 2:
+        raise DesignError(
+            Fault(place, f"a matrix of shape {matrix.shape}", "one row per interview, one column per term")
+        )
+    check_rows(
+        design, matrix, where, np.asarray(outcome) if isinstance(outcome, list) else outcome, offset, place=place
+    )
     where = domain_rows(where, len(matrix), place=place)
     where = None if where.all() else where
     rows = slice(None) if where is None else np.flatnonzero(where)
     shift = 0.0 if offset is None else np.asarray(offset, dtype=float)[rows]
+    if names and len(names) != matrix.shape[1]:
+        raise DesignError(Fault(place, f"{len(names)} names for {matrix.shape[1]} columns", "one for each"))
     names = names or tuple(f"x{number}" for number in range(1, matrix.shape[1] + 1))
     columns = np.ascontiguousarray(matrix[rows].T)
     problem = Problem(np.asarray(outcome, dtype=float)[rows], columns, shift, family, names, place)
@@ -154,7 +162,7 @@ def _regressed(problem: Problem, design: Design, where: np.ndarray | None, small
         fitted=spread(mu, rows, len(design)),
         deviance=float(relative @ family.deviance(problem.y, mu)),
         null_deviance=float(relative @ family.deviance(problem.y, _null_fit(problem, weight))),
-        unscaled=np.linalg.inv(full.information) * weight.mean(),
+        unscaled=bread_of(problem, weight, full) * weight.mean(),
         estimator=estimator,
     )
 
@@ -253,6 +261,11 @@ def wald_test(estimate: np.ndarray, covariance: np.ndarray, df: float) -> tuple[
     covariance : (q, q) array
     df : float, below the line
 
+    Raises
+    ------
+    DesignError
+        No coefficients, or some without an estimate or an error.
+
     Examples
     --------
     >>> statistic, above, probability = wald_test(np.array([2.0]), np.array([[1.0]]), 10)
@@ -260,6 +273,8 @@ def wald_test(estimate: np.ndarray, covariance: np.ndarray, df: float) -> tuple[
     (4.0, 1, 0.0734)
     """
     size = np.sqrt(np.diag(covariance))
+    if not (len(size) and np.isfinite(estimate).all() and np.isfinite(size).all() and (size > 0).all()):
+        raise DesignError(Fault("wald_test", "coefficients without an estimate or an error", "errors above 0"))
     correlation = covariance / np.outer(size, size)
     rank = int(np.linalg.matrix_rank(correlation, hermitian=True))
     scaled = estimate / size
@@ -322,7 +337,9 @@ def _refuse_unanswerable(
     place = problem.place
     if not len(problem.columns):
         raise DesignError(Fault(place, "a formula without terms", "at least an intercept"))
-    faults = _outcome_faults(problem, design.stages[0].cluster[rows])
+    faults = _unknown_faults(problem)
+    fail_if(faults, DesignError)
+    faults += _outcome_faults(problem, design.stages[0].cluster[rows])
     faults += small_sample_faults(small_sample, design, place)
     if small_sample != "none" and rule != "design":
         faults.append(Fault(place, f"df {rule!r} with small_sample {small_sample}, which has its own", "df design"))
@@ -333,6 +350,17 @@ def _refuse_unanswerable(
         faults += [Fault(place, found, f"at most {left:g} coefficients", hint="fewer terms, or more clusters")]
     fail_if(faults, DesignError)
     refuse_repeats(problem.columns.T, problem.names, place.removeprefix("model").strip())
+
+
+def _unknown_faults(problem: Problem) -> list[Fault]:
+    """Numbers that are missing or infinite: of arrays, no row is left out unseen."""
+    parts = {"the outcome": problem.y, "the offset": np.atleast_1d(problem.shift)}
+    parts |= {f"term {name}": column for name, column in zip(problem.names, problem.columns, strict=True)}
+    return [
+        Fault(problem.place, f"{name} is not a finite number in {count} interviews", "finite numbers")
+        for name, values in parts.items()
+        if (count := int((~np.isfinite(values)).sum()))
+    ]
 
 
 def _outcome_faults(problem: Problem, cluster: np.ndarray) -> list[Fault]:
