@@ -107,6 +107,9 @@ def correspondence(
     fail_if(_faults(counts, list(said.columns), names, replicates, seed), DesignError)
     weighted = (flags * design.weight[:, None]).T @ groups
     solved = _solved(weighted)
+    if not solved.singular[0] > 1e-10:
+        found = "groups that name the codes in the same proportions"
+        raise DesignError(Fault("correspondence", found, "groups that differ"))
     drawn = _drawn(flags, groups, design, solved, replicates, seed) if replicates else (None, None)
     df = degrees_of_freedom(design, inside)
     rows = _points(solved, 0, list(said.columns), counts.sum(axis=0), drawn[0], df, level)

@@ -1,7 +1,7 @@
 """Correlations of what stands behind ordinal answers: polychoric and polyserial, with design-based errors."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 import numpy as np
@@ -31,7 +31,8 @@ class Polychoric:
     ----------
     table : DataFrame, one row per pair
         ``first``, ``second``, ``kind`` (``polychoric``, ``polyserial``, ``pearson``), ``estimate``, ``std_error``,
-        ``df``, ``conf_low``, ``conf_high`` (on Fisher's z), ``p_value``, ``n``, ``empty_cells``.
+        ``df``, ``conf_low``, ``conf_high`` (on Fisher's z), ``p_value``, ``n``, ``empty_cells``. The error is missing
+        where one of four cells is empty, and beyond 0.999: neither has one that could be estimated.
     thresholds : DataFrame, one row per threshold: ``variable``, ``threshold``, ``estimate``, ``std_error``
     covariance : (m, m) array, of the correlations, in the order of ``table``
     states : tuple of str, empty cells and what was done about them
@@ -115,7 +116,11 @@ def polychoric(
     """
     if table is None and not isinstance(items, pd.DataFrame):
         raise TypeError("names of items need a table")
-    chosen = items if isinstance(items, pd.DataFrame) else _chosen(table, items)
+    if not 0 <= empty_cells < np.inf:
+        raise DesignError(Fault(_PLACE, f"empty_cells {empty_cells}", "a number from 0 up"))
+    chosen = items if isinstance(items, pd.DataFrame) else _chosen(table, [items] if isinstance(items, str) else items)
+    numbers = [numbers] if isinstance(numbers, str) else list(numbers)
+    fail_if(_name_faults(chosen, numbers), DesignError)
     design = design_for(chosen if table is None else table, design, chosen, where)
     inside = domain_rows(where, len(chosen), place=_PLACE)
     values, levels = _coded(chosen, numbers, inside, missing)
@@ -131,7 +136,19 @@ def polychoric(
     names = list(chosen.columns)
     found = _pair_table(names, places, pairs, margins, covariance, degrees_of_freedom(design, used), level)
     cuts = _threshold_table(names, margins, rows, design)
-    return Polychoric(found, cuts, covariance, _states(names, places, pairs, empty_cells))
+    return Polychoric(found, cuts, covariance, _states(names, places, pairs, margins, empty_cells))
+
+
+def _name_faults(chosen: pd.DataFrame, numbers: Sequence[str]) -> list[Fault]:
+    """Items named twice, and numbers that are none of the items."""
+    names = [str(name) for name in chosen]
+    twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    faults = [Fault(_PLACE, f"item {name} twice", "every item once") for name in twice]
+    return faults + [
+        Fault(_PLACE, f"numbers {name!r}", ", ".join(names), hint=nearest(str(name), names))
+        for name in numbers
+        if name not in names
+    ]
 
 
 def _chosen(table: pd.DataFrame, items: Sequence[str]) -> pd.DataFrame:
@@ -153,7 +170,7 @@ def _coded(
     """Levels from 0 (or numbers) of every item, and how many levels each has (0: a number)."""
     if missing not in ("pairwise", "listwise"):
         raise DesignError(Fault(_PLACE, f"missing {missing!r}", "pairwise, listwise"))
-    values = np.stack([numbers_of(table[name]).to_numpy(dtype=float) for name in table], axis=1)
+    values = np.stack([_numbers(table[name]) for name in table], axis=1)
     values[~inside] = np.nan
     if missing == "listwise":
         values[~np.isfinite(values).all(axis=1)] = np.nan
@@ -178,6 +195,14 @@ def _coded(
             faults.append(Fault(_PLACE, f"fewer than 3 rows with {names}", "answers to both"))
     fail_if(faults, DesignError)
     return values, levels
+
+
+def _numbers(column: pd.Series) -> np.ndarray:
+    """An item as numbers, or that it is in words."""
+    try:
+        return numbers_of(column).to_numpy(dtype=float)
+    except DesignError as error:
+        raise DesignError([replace(fault, file=_PLACE) for fault in error.faults]) from error
 
 
 def _margin(column: np.ndarray, levels: int, weight: np.ndarray) -> Margin:
@@ -233,6 +258,11 @@ def _pair_table(
 ) -> pd.DataFrame:
     """Tidy rows with intervals on Fisher's z."""
     estimate, error = np.array([pair.rho for pair in pairs]), np.sqrt(np.diag(covariance))
+    known = [
+        not (_at_the_end(pair) or _quarter_empty(pair, margins[a], margins[b]))
+        for (a, b), pair in zip(places, pairs, strict=True)
+    ]
+    error = np.where(known, error, np.nan)
     inner = np.clip(estimate, -1 + 1e-9, 1 - 1e-9)
     spread = error / (1 - inner**2)
     low, high = (np.tanh(end) for end in interval(np.arctanh(inner), spread, df, level=level))
@@ -268,13 +298,28 @@ def _threshold_table(names: list, margins: Sequence[Margin], rows: np.ndarray, d
     return pd.DataFrame(found, columns=["variable", "threshold", "estimate", "std_error"])
 
 
-def _states(names: list, places: list, pairs: Sequence[Pair], empty: float) -> tuple[str, ...]:
+def _quarter_empty(pair: Pair, first: Margin, second: Margin) -> bool:
+    """Whether one of only four cells is empty: like a share of 0, it has no error that could be estimated."""
+    return pair.empty > 0 and first.levels == 2 and second.levels == 2
+
+
+def _at_the_end(pair: Pair) -> bool:
+    """Whether a correlation has run to the end of its range, where the likelihood has no peak."""
+    return abs(pair.rho) > 0.999
+
+
+def _states(
+    names: list, places: list, pairs: Sequence[Pair], margins: Sequence[Margin], empty: float
+) -> tuple[str, ...]:
     """Pairs with cells that nobody is in, and correlations that have run to their end."""
     found = []
     for (a, b), pair in zip(places, pairs, strict=True):
         if pair.empty:
             mended = f"; {empty:g} added to the empty one" if pair.corrected else ""
-            found.append(f"{names[a]} x {names[b]}: {pair.empty} empty cells{mended}")
-        if abs(pair.rho) > 0.9999:
-            found.append(f"{names[a]} x {names[b]}: a correlation of {pair.rho:+.4f}, at the end of its range")
+            unsure = "; an empty cell of four leaves no error" if _quarter_empty(pair, margins[a], margins[b]) else ""
+            found.append(f"{names[a]} x {names[b]}: {pair.empty} empty cells{mended}{unsure}")
+        if _at_the_end(pair):
+            found.append(
+                f"{names[a]} x {names[b]}: a correlation of {pair.rho:+.4f}, at the end of its range, no error"
+            )
     return tuple(found)

@@ -152,6 +152,8 @@ def interaction_curve(
     if effect.categories:
         values: list = list(effect.categories)
     else:
+        if not points >= 2:
+            raise DesignError(Fault("interaction_curve", f"{points} points", "2 or more"))
         values = np.linspace(*effect.reach, points).tolist()
     critical = None
     if band == "simultaneous":

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from kzsurvey.errors import DesignError, Fault
 from kzsurvey.modelling.sampling.intervals import interval, p_value
 
 
@@ -148,6 +149,8 @@ def holm(p: np.ndarray) -> np.ndarray:
 def _stepwise(p: np.ndarray, factor: object, *, falling: bool) -> np.ndarray:
     """Multiply sorted p values by a factor of their rank and make them monotone, from above or from below."""
     p = np.asarray(p, dtype=float)
+    if ((p < 0) | (p > 1)).any():
+        raise DesignError(Fault("p values", f"{p[(p < 0) | (p > 1)].tolist()}", "0 to 1"))
     adjusted = np.full_like(p, np.nan)
     known = np.flatnonzero(~np.isnan(p))
     order = known[np.argsort(p[known], kind="stable")]

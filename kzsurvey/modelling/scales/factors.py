@@ -352,6 +352,9 @@ def single_factor(
     estimate, covariance = moments.spread(shares)
     std_error = np.sqrt(np.diag(covariance))
     low, high = interval(estimate, std_error, moments.df, level=level)
+    unique = 1 - (extract(_correlation(moments.square), 1).loadings ** 2).sum(axis=1)
+    heywood = [name for name, own in zip(moments.items, unique, strict=True) if own < _EDGE]
+    states = [f"unique variance of {name} at its bound (Heywood case)" for name in heywood]
     return pd.DataFrame(
         {
             "method": ["component", "factor"],
@@ -363,6 +366,7 @@ def single_factor(
             "items": count,
             "n": moments.n,
             "n_dropped": moments.n_dropped,
+            "state": ["", "; ".join(states)],
         }
     )
 
