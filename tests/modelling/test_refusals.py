@@ -146,6 +146,17 @@ REFUSED = {
     "rubin shapes": (lambda t, d: m.rubin(np.ones((2, 1)), np.ones((1, 1))), "one variance for each estimate"),
     "rubin variances": (lambda t, d: m.rubin(np.ones((2, 1)), -np.ones((2, 1))), "variances below 0"),
     "pooled statistics": (lambda t, d: m.pooled_statistics(np.array([1.0, 2.0]), 0), "degrees of freedom above 0"),
+    "another family": (
+        lambda t, d: m.fit_regression(t, "y ~ x", design=d, family=object()), "a family of kind object",
+    ),
+    "few rows in groups": (
+        lambda t, d: m.fit_mixed(t.iloc[[0, 32, 1, 33]], "y ~ x + z", groups="cluster"),
+        "groups and rows leave nothing",
+    ),
+    "more terms than rows": (
+        lambda t, d: m.fit_mixed(t.iloc[[0, 32, 1, 33]], "y ~ x + z + weight + yes", groups="cluster"),
+        "combination of",
+    ),
     "unasked": (lambda t, d: m.asked_rows(t, "nay"), "unknown variable 'nay'"),
 }  # fmt: skip
 
@@ -219,3 +230,37 @@ def test_errors_do_not_depend_on_where_a_predictor_is_0(people, design, family):
     corrected = m.fit_regression(people.assign(q=people["x"] + 5e6), "y ~ q + z", design=design, small_sample="CR2")
     expected = m.fit_regression(people.assign(q=people["x"]), "y ~ q + z", design=design, small_sample="CR2")
     np.testing.assert_allclose(corrected.terms["std_error"][1:], expected.terms["std_error"][1:], rtol=1e-6)
+
+
+ALONE = {
+    "a category": ("C(q)", lambda t: np.where(t["cluster"] == 1, "c", np.where(t["z"] > 0, "a", "b")), ("C(q)[T.c]",)),
+    "the one compared with": (
+        "C(q)",
+        lambda t: np.where(t["cluster"] == 1, "a", np.where(t["z"] > 0, "c", "b")),
+        ("Intercept", "C(q)[T.b]", "C(q)[T.c]"),
+    ),
+    "one row": ("q", lambda t: np.arange(160) == 5, ("q",)),
+    "two clusters": ("q", lambda t: t["cluster"] < 2, ()),
+    "a product": ("q * z", lambda t: t["cluster"] == 1, ("q", "q:z")),
+}
+
+
+@pytest.mark.parametrize(("terms", "made", "alone"), ALONE.values(), ids=ALONE)
+@pytest.mark.parametrize("options", [{}, {"small_sample": "CR2"}], ids=["plain", "CR2"])
+def test_a_term_that_rests_on_one_cluster_has_no_error(people, design, terms, made, alone, options):
+    table = people.assign(q=made(people) * 1 if terms != "C(q)" else made(people))
+    fit = m.fit_regression(table, f"y ~ x + {terms}", design=design, **options)
+    none = fit.terms["std_error"].isna()
+    assert tuple(fit.terms.loc[none, "term"]) == fit.extra["in_one_cluster"] == alone
+    assert fit.terms.loc[none, ["conf_low", "conf_high", "p_value"]].isna().all(axis=None)
+    assert np.isfinite(fit.summary["wald_p"])
+
+
+def test_joint_tests_say_that_a_term_rests_on_one_cluster(people, design):
+    table = people.assign(q=(people["cluster"] == 1) * 1.0)
+    curve = m.specification_curve(table, outcomes=["y"], terms=["x", "q"], controls=["z"], design=design, draws=99)
+    told = curve.specifications.groupby("term")["not_fitted"].agg(lambda said: "; ".join(dict.fromkeys(said)))
+    assert told.to_dict() == {"x": "", "q": "term q rests on a single cluster"}
+    fits = [m.fit_regression(table, f"y ~ {term}", design=design) for term in ("q", "x")]
+    with pytest.raises(DesignError, match="term q without an error"):
+        m.romano_wolf(fits, ["q", "x"], draws=99)

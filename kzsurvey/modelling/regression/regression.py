@@ -38,6 +38,7 @@ class Regression:
     deviance, null_deviance : float, with weights that average 1
     unscaled : (p, p) array, covariance of a simple random sample with dispersion 1
     estimator : (n,) weights -> Linearised, the same fit under other weights
+    in_one_cluster : (p,) flags of terms that rest on the rows of a single cluster, so that their error is unknown
     """
 
     estimate: np.ndarray
@@ -49,6 +50,7 @@ class Regression:
     null_deviance: float
     unscaled: np.ndarray
     estimator: Estimator
+    in_one_cluster: np.ndarray
 
 
 @one_thread
@@ -145,6 +147,9 @@ def _regressed(problem: Problem, design: Design, where: np.ndarray | None, small
     term_df = np.full(lost + 1, df)
     estimate, covariance = infer(estimator, design)
     refuse_no_variance(covariance, estimate, problem.names, problem.place.removeprefix("model").strip())
+    alone = np.zeros(lost + 1, dtype=bool)
+    if design.replicates is None:
+        alone = _in_one_cluster(full.information, covariance)
     if rule != "design":
         term_df = effective_df(estimator(design.weight), whole, design, rule, lost=lost, place=problem.place)
     if small_sample != "none":
@@ -164,6 +169,7 @@ def _regressed(problem: Problem, design: Design, where: np.ndarray | None, small
         null_deviance=float(relative @ family.deviance(problem.y, _null_fit(problem, weight))),
         unscaled=bread_of(problem, weight, full) * weight.mean(),
         estimator=estimator,
+        in_one_cluster=alone,
     )
 
 
@@ -206,7 +212,9 @@ def fit_regression(
         intercept), and for outcomes 0-1 and counts ``aic`` with its ``effective_parameters``; ``extra`` holds
         ``fitted``, ``family``, ``offset``, ``spec``, ``rows``, ``design``, ``estimator`` (weights -> Linearised),
         ``predict`` (coefficients, table -> expected outcome), ``unscaled`` (covariance of a simple random sample with
-        dispersion 1) and ``small_sample``.
+        dispersion 1), ``small_sample`` and ``in_one_cluster``: terms that rest on the rows of a single cluster (a
+        category that nobody else is in, or that all others are compared with). One cluster does not tell how clusters
+        differ, so that their error, interval and p value are missing (R gives an error that leaves this cluster out).
 
     References
     ----------
@@ -235,6 +243,7 @@ def fit_regression(
         prepared.names, found.estimate, found.covariance, found.term_df,
         level=level, **about, outcome=prepared.left, kind=family.name,
     )  # fmt: skip
+    terms.loc[found.in_one_cluster, ["std_error", "conf_low", "conf_high", "p_value"]] = np.nan
     summary = _summary(found, prepared.names, outcome, where, design, family)
     summary = {"n": about["n"], "n_dropped": about["n_dropped"], **summary}
     extra = {
@@ -248,6 +257,7 @@ def fit_regression(
         "predict": _predictor(prepared, family, offset, name),
         "unscaled": found.unscaled,
         "small_sample": small_sample,
+        "in_one_cluster": tuple(np.array(prepared.names, dtype=object)[found.in_one_cluster]),
     }
     return Fit(name, family.name, terms, summary, found.covariance, extra)
 
@@ -301,6 +311,9 @@ def _family(family: Family | str, place: str) -> Family:
     if isinstance(family, str) and family not in FAMILIES:
         hint = nearest({"logit": "logistic"}.get(family, family), FAMILIES)
         raise DesignError(Fault(place, f"unknown family {family!r}", ", ".join(FAMILIES), hint=hint))
+    if not isinstance(family, (str, Family)):
+        hint = "statsmodels_family(family) takes one of statsmodels"
+        raise DesignError(Fault(place, f"a family of kind {type(family).__name__}", ", ".join(FAMILIES), hint=hint))
     return FAMILIES[family] if isinstance(family, str) else family
 
 
@@ -399,7 +412,9 @@ allowed: terms that do not repeat each other; leave one out
     scaled = X / size
     triangle = np.linalg.qr(scaled, mode="r")
     short = np.linalg.norm(triangle, axis=0) == 0
-    repeated = np.flatnonzero((np.abs(np.diag(triangle)) < _REPEATED) | short)
+    left = np.zeros(X.shape[1])  # of columns beyond the number of rows nothing is left
+    left[: len(triangle)] = np.abs(np.diag(triangle))
+    repeated = np.flatnonzero((left < _REPEATED) | short)
     fail_if([_repeat_fault(scaled, names, int(column), name) for column in repeated], DesignError)
 
 
@@ -434,6 +449,23 @@ the model fits without error, or its clusters do not differ
     )
 
 
+def _in_one_cluster(information: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    """Terms that rest on the rows of a single cluster.
+
+    The residuals of such a cluster sum to 0 along them, so that no cluster adds anything to the error in that
+    direction: the sum of squares of what the clusters add, information x covariance x information, has a null space.
+    """
+    size = np.sqrt(np.diag(information))
+    scaled = information / size / size[:, None]
+    values, vectors = np.linalg.eigh(scaled)
+    if values[0] < 1e-8:
+        return np.zeros(len(size), dtype=bool)  # too near to each other to tell
+    root = vectors * np.sqrt(values)
+    added, directions = np.linalg.eigh(root.T @ (covariance * size * size[:, None]) @ root)
+    nothing = (vectors / np.sqrt(values)) @ directions[:, added <= 1e-12 * added[-1]]
+    return (np.abs(nothing) > 1e-6).any(axis=1)
+
+
 def _null_fit(problem: Problem, weight: np.ndarray) -> np.ndarray:
     """Expected outcome under an intercept alone."""
     if not np.any(problem.shift):
@@ -452,7 +484,8 @@ def _summary(
     mu = found.fitted[rows]
     pearson = (y - mu) / np.sqrt(family.variance(mu))
     squares = (pearson - np.average(pearson, weights=weight)) ** 2
-    others = np.array([number for number, term in enumerate(names) if term != "Intercept"], dtype=int)
+    told = [term != "Intercept" and not alone for term, alone in zip(names, found.in_one_cluster, strict=True)]
+    others = np.flatnonzero(told)
     covariance = found.covariance[np.ix_(others, others)]
     tested = (np.nan,) * 3
     if len(others):

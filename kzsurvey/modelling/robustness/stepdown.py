@@ -76,6 +76,8 @@ def romano_wolf(
     wanted = dict(terms) if isinstance(terms, Mapping) else dict(enumerate(terms))
     fail_if(_family_faults(named, wanted), DesignError)
     rows = pd.concat([_row(fit, wanted[name]) for name, fit in named.items()], ignore_index=True)
+    alone = rows.loc[rows["std_error"].isna(), "term"]
+    fail_if([Fault("romano_wolf", f"term {term} without an error", "errors of all") for term in alone], DesignError)
     parts = np.stack([standard_contributions(fit, wanted[name]) for name, fit in named.items()], axis=1)
     statistic = (rows["estimate"] / rows["std_error"]).to_numpy()
     drawn = np.abs(multipliers(len(parts), draws, seed) @ parts)
