@@ -157,6 +157,17 @@ REFUSED = {
         lambda t, d: m.fit_mixed(t.iloc[[0, 32, 1, 33]], "y ~ x + z + weight + yes", groups="cluster"),
         "combination of",
     ),
+    "codes of levels": (
+        lambda t, d: m.ordinal_regress(t["rating"].where(t["x"] < 1), t[["x"]].to_numpy(), design=d), "whole numbers",
+    ),
+    "constant replicate, paths": (
+        lambda t, d: m.fit_paths(t.assign(q=t["cluster"] == 1), "y ~ q", design=m.jackknife(d)),
+        "1 of 32 replicates in which a variable does not vary",
+    ),
+    "constant replicate, polychoric": (
+        lambda t, d: m.polychoric(["rating", "q"], t.assign(q=(t["cluster"] == 1) * 1), design=m.jackknife(d)),
+        "replicate weights under which an item does not vary",
+    ),
     "unasked": (lambda t, d: m.asked_rows(t, "nay"), "unknown variable 'nay'"),
 }  # fmt: skip
 
@@ -264,3 +275,16 @@ def test_joint_tests_say_that_a_term_rests_on_one_cluster(people, design):
     fits = [m.fit_regression(table, f"y ~ {term}", design=design) for term in ("q", "x")]
     with pytest.raises(DesignError, match="term q without an error"):
         m.romano_wolf(fits, ["q", "x"], draws=99)
+
+
+def test_an_ordinal_term_that_rests_on_one_cluster_has_no_error(people, design):
+    table = people.assign(q=(people["cluster"] == 1) * 1.0)
+    fit = m.fit_ordinal(table, "rating ~ x + q", design=design)
+    none = fit.terms["std_error"].isna()
+    assert tuple(fit.terms.loc[none, "term"]) == fit.extra["in_one_cluster"] == ("q",)
+
+
+def test_draws_without_variance_do_not_count_as_solved(people, design):
+    few = people.assign(q=people["cluster"].isin([2, 9]) * 1.0)
+    with pytest.raises(DesignError, match="draws without a solution"):
+        m.path_bootstrap(m.fit_paths(few, "y ~ q", design=design), draws=200)

@@ -240,11 +240,19 @@ def _covariance(design: Design, influence: np.ndarray, slopes: np.ndarray, again
         if weight is design.weight:
             return Linearised(np.zeros(len(slopes)), influence, slopes)
         kept = rows[weight[rows] > 0]
+        if not _all_vary(values[kept]):
+            found = "replicate weights under which an item does not vary"
+            raise DesignError(Fault(_PLACE, found, "items that vary in every replicate", hint="merge categories"))
         margins = [_margin(column, count, weight[kept]) for column, count in zip(values[kept].T, levels, strict=True)]
         pairs = pairs_of(margins, weight[kept], np.zeros((len(kept), 0)), empty=empty)
         return Linearised(np.array([pair.rho for pair in pairs]), np.zeros((len(weight), 0)), np.zeros((len(pairs), 0)))
 
     return infer(estimate, design)[1]
+
+
+def _all_vary(values: np.ndarray) -> bool:
+    """Whether every item still varies."""
+    return all(len(np.unique(column[np.isfinite(column)])) > 1 for column in values.T)
 
 
 def _pair_table(

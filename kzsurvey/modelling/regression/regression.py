@@ -149,7 +149,7 @@ def _regressed(problem: Problem, design: Design, where: np.ndarray | None, small
     refuse_no_variance(covariance, estimate, problem.names, problem.place.removeprefix("model").strip())
     alone = np.zeros(lost + 1, dtype=bool)
     if design.replicates is None:
-        alone = _in_one_cluster(full.information, covariance)
+        alone = in_one_cluster(full.information, covariance, lambda: problem.columns.T, design.stages[0].cluster[rows])
     if rule != "design":
         term_df = effective_df(estimator(design.weight), whole, design, rule, lost=lost, place=problem.place)
     if small_sample != "none":
@@ -449,21 +449,53 @@ the model fits without error, or its clusters do not differ
     )
 
 
-def _in_one_cluster(information: np.ndarray, covariance: np.ndarray) -> np.ndarray:
-    """Terms that rest on the rows of a single cluster.
+def in_one_cluster(
+    information: np.ndarray, covariance: np.ndarray, moves: Callable[[], np.ndarray], cluster: np.ndarray
+) -> np.ndarray:
+    """Flags of terms that rest on the rows of a single cluster.
 
     The residuals of such a cluster sum to 0 along them, so that no cluster adds anything to the error in that
     direction: the sum of squares of what the clusters add, information x covariance x information, has a null space.
+    Where it has one, the rows that move along it tell whether they are of one cluster.
+
+    Parameters
+    ----------
+    information : (p, p) array, up to a factor
+    covariance : (p, p) array, linearised
+    moves : function giving the (m, p) derivatives of the linear predictors; called where they are needed
+    cluster : (m,) array, code of each row's cluster
+
+    Returns
+    -------
+    (p,) flags
+
+    Examples
+    --------
+    >>> rows = np.array([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [1.0, 1.0]])
+    >>> added = np.array([[2.0, 0.0], [-1.0, 0.0], [-1.0, 0.0], [0.0, 0.0]])  # what each cluster adds to the scores
+    >>> information = rows.T @ rows
+    >>> covariance = np.linalg.inv(information) @ (added.T @ added) @ np.linalg.inv(information)
+    >>> in_one_cluster(information, covariance, lambda: rows, np.arange(4)).tolist()
+    [False, True]
     """
     size = np.sqrt(np.diag(information))
-    scaled = information / size / size[:, None]
-    values, vectors = np.linalg.eigh(scaled)
+    flags = np.zeros(len(size), dtype=bool)
+    values, vectors = np.linalg.eigh(information / size / size[:, None])
     if values[0] < 1e-8:
-        return np.zeros(len(size), dtype=bool)  # too near to each other to tell
+        return flags  # too near to each other to tell
     root = vectors * np.sqrt(values)
     added, directions = np.linalg.eigh(root.T @ (covariance * size * size[:, None]) @ root)
     nothing = (vectors / np.sqrt(values)) @ directions[:, added <= 1e-12 * added[-1]]
-    return (np.abs(nothing) > 1e-6).any(axis=1)
+    if not nothing.size:
+        return flags
+    turned, triangle = np.linalg.qr(moves() / size @ nothing)
+    nothing = nothing @ np.linalg.inv(triangle)
+    shares = np.bincount(cluster, weights=(turned**2).sum(axis=1))
+    for one in np.flatnonzero(shares > 1 - 1e-6):
+        own = turned[cluster == one]
+        share, ways = np.linalg.eigh(own.T @ own)
+        flags |= (np.abs(nothing @ ways[:, share > 1 - 1e-6]) > 1e-6).any(axis=1)
+    return flags
 
 
 def _null_fit(problem: Problem, weight: np.ndarray) -> np.ndarray:
