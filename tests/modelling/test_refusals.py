@@ -168,6 +168,8 @@ REFUSED = {
         lambda t, d: m.polychoric(["rating", "q"], t.assign(q=(t["cluster"] == 1) * 1), design=m.jackknife(d)),
         "replicate weights under which an item does not vary",
     ),
+    "reliability": (lambda t, d: m.correlations(["x", "y"], t, design=d, reliability={"q": 0.8}), "reliability of 'q'"),
+    "no draws": (lambda t, d: m.parallel_analysis(["x", "y", "z"], t, design=d, draws=0), "of 0 draws"),
     "unasked": (lambda t, d: m.asked_rows(t, "nay"), "unknown variable 'nay'"),
 }  # fmt: skip
 
@@ -288,3 +290,10 @@ def test_draws_without_variance_do_not_count_as_solved(people, design):
     few = people.assign(q=people["cluster"].isin([2, 9]) * 1.0)
     with pytest.raises(DesignError, match="draws without a solution"):
         m.path_bootstrap(m.fit_paths(few, "y ~ q", design=design), draws=200)
+
+
+def test_an_interval_of_a_quantile_beyond_the_data_has_no_end_there(people, design):
+    found = m.quantile("y", people, design=design, p=[0.001, 0.5, 0.999], interval="score").table
+    assert found["conf_low"].isna().tolist() == [True, False, False]
+    assert found["conf_high"].isna().tolist() == [False, False, True]
+    assert found["std_error"].isna().tolist() == [True, False, True]

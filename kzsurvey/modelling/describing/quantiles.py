@@ -250,12 +250,18 @@ def _score_ends(
         )
         return bool(ends[0][0] > shares[number] if above else ends[1][0] < shares[number])
 
+    n = np.array([inside.sum()])
     for number in range(len(shares)):
+        own = df[[number]]
+        none, every = (proportion_interval(np.array([end]), np.zeros(1), n, own, level=level) for end in (0.0, 1.0))
         low[number] = distinct[
             _first(len(distinct), lambda at, k=number: not contradicts(distinct[at], k, above=False))
         ]
         last = _first(len(distinct), lambda at, k=number: contradicts(distinct[at], k, above=True)) - 1
         high[number] = distinct[max(last, 0)]
+        # where even nobody below, or everybody, does not contradict p, the interval has no end on that side
+        low[number] = np.nan if none[1][0] >= shares[number] else low[number]
+        high[number] = np.nan if every[0][0] <= shares[number] else high[number]
     return low, high
 
 

@@ -275,6 +275,9 @@ def parallel_analysis(
     """
     if of not in ("components", "factors"):
         raise DesignError(Fault("parallel analysis", f"of {of!r}", "components, factors"))
+    if not (draws >= 1 and 0 < quantile < 1):
+        found, allowed = f"quantile {quantile} of {draws} draws", "a share between 0 and 1, of 1 draw or more"
+        raise DesignError(Fault("parallel analysis", found, allowed))
     moments = item_moments(
         items, table, design=design, reverse=reverse, low=low, high=high, where=where, place="parallel analysis"
     )
