@@ -297,3 +297,33 @@ def test_an_interval_of_a_quantile_beyond_the_data_has_no_end_there(people, desi
     assert found["conf_low"].isna().tolist() == [True, False, False]
     assert found["conf_high"].isna().tolist() == [False, False, True]
     assert found["std_error"].isna().tolist() == [True, False, True]
+
+
+@pytest.fixture(scope="module")
+def village(people):
+    """A trait that one cluster alone has."""
+    return people.assign(q=(people["cluster"] == 1) * 1.0, g=np.where(people["cluster"] == 1, "c", people["place"]))
+
+
+def test_effects_of_a_term_that_rests_on_one_cluster_have_no_error(village, design):
+    fit = m.fit_regression(village, "yes ~ x + q", design=design, family="logistic")
+    told = m.marginal_effects(fit, village).table.set_index("variable")["std_error"].notna()
+    assert told.to_dict() == {"x": True, "q": False}
+    slopes = m.simple_slopes(m.fit_regression(village, "y ~ x * q", design=design), "x", "q", table=village)
+    assert slopes["std_error"].notna().tolist() == [True, False]
+
+
+TESTS = {
+    "likelihood ratio": lambda t, d: m.likelihood_ratio_test(
+        *(m.fit_regression(t, f, design=d, family="logistic") for f in ("yes ~ x + q", "yes ~ x"))
+    ),
+    "proportional odds": lambda t, d: m.proportional_odds_test(m.fit_ordinal(t, "rating ~ x + q", design=d)),
+    "johnson_neyman": lambda t, d: m.johnson_neyman(m.fit_regression(t, "y ~ x * q", design=d), "x", "q", table=t),
+    "mediation": lambda t, d: m.mediate(t, outcome="y ~ q + x", mediators="x ~ q", treatment="q", design=d),
+}
+
+
+@pytest.mark.parametrize("call", TESTS.values(), ids=TESTS)
+def test_no_test_is_made_of_a_single_cluster(village, design, call):
+    with pytest.raises(DesignError, match="rests on a single cluster"):
+        call(village, design)

@@ -29,7 +29,7 @@ from kzsurvey.modelling.regression.cumulative import (
 )
 from kzsurvey.modelling.regression.formulas import Prepared, model_matrix, nearest, offset_numbers, prepare
 from kzsurvey.modelling.regression.regression import in_one_cluster, refuse_no_variance, refuse_repeats, wald_test
-from kzsurvey.modelling.regression.results import Fit, terms_table
+from kzsurvey.modelling.regression.results import Fit, one_cluster_faults, terms_table
 from kzsurvey.modelling.regression.solving import spread
 from kzsurvey.modelling.sampling.design import Design, check_rows, degrees_of_freedom
 from kzsurvey.modelling.sampling.threads import one_thread
@@ -274,11 +274,12 @@ def fit_ordinal(
         found.names, found.estimate, found.covariance, found.term_df,
         level=level, **about, outcome=prepared.left, kind="ordinal",
     )  # fmt: skip
-    alone = np.zeros(len(terms), dtype=bool)
+    directions = np.zeros((len(terms), 0))
     if design.replicates is None:
         cluster = np.tile(design.stages[0].cluster[rows], len(levels) - 1)
         moves = partial(_moves, prepared.matrix[:, keep], columns, found.names, len(levels) - 1)
-        alone = in_one_cluster(np.linalg.inv(found.unscaled), found.covariance, moves, cluster)
+        directions = in_one_cluster(np.linalg.inv(found.unscaled), found.covariance, moves, cluster)
+    alone = directions.any(axis=1)
     terms.loc[alone, ["std_error", "conf_low", "conf_high", "p_value"]] = np.nan
     counts = {"levels": len(levels), "unused_levels": len(unused)}
     summary = {"n": about["n"], "n_dropped": about["n_dropped"], **_summary(found, rows, design), **counts}
@@ -300,6 +301,7 @@ def fit_ordinal(
         "by_cut": found.by_cut,
         "unscaled": found.unscaled,
         "in_one_cluster": tuple(terms.loc[alone, "term"]),
+        "directions_in_one_cluster": directions,
     }
     return Fit(name, "ordinal", terms, summary, found.covariance, extra)
 
@@ -350,9 +352,10 @@ def proportional_odds_test(fit: Fit) -> pd.DataFrame:
         found = "an ordinal model without terms" if fit.kind == "ordinal" else f"a model of kind {fit.kind}"
         raise DesignError(Fault(title, found, "an ordinal model with at least one term"))
     extra = fit.extra
-    slopes, covariance = infer(extra["by_cut"], extra["design"])
     groups, cuts = extra["columns"], len(extra["levels"]) - 1
     columns = [column for group in groups.values() for column in group]
+    fail_if(one_cluster_faults(fit, columns), DesignError)
+    slopes, covariance = infer(extra["by_cut"], extra["design"])
     contrast = np.hstack([-np.ones((cuts - 1, 1)), np.eye(cuts - 1)])
     df = degrees_of_freedom(extra["design"], extra["rows"])
     asked = dict(groups) | {"": [column for column in columns if column not in extra["nonproportional"]]}

@@ -38,7 +38,8 @@ class Regression:
     deviance, null_deviance : float, with weights that average 1
     unscaled : (p, p) array, covariance of a simple random sample with dispersion 1
     estimator : (n,) weights -> Linearised, the same fit under other weights
-    in_one_cluster : (p,) flags of terms that rest on the rows of a single cluster, so that their error is unknown
+    in_one_cluster : (p, k) array, directions of the coefficients that rest on the rows of a single cluster, so that
+        their error is unknown; mostly none
     """
 
     estimate: np.ndarray
@@ -147,7 +148,7 @@ def _regressed(problem: Problem, design: Design, where: np.ndarray | None, small
     term_df = np.full(lost + 1, df)
     estimate, covariance = infer(estimator, design)
     refuse_no_variance(covariance, estimate, problem.names, problem.place.removeprefix("model").strip())
-    alone = np.zeros(lost + 1, dtype=bool)
+    alone = np.zeros((lost + 1, 0))
     if design.replicates is None:
         alone = in_one_cluster(full.information, covariance, lambda: problem.columns.T, design.stages[0].cluster[rows])
     if rule != "design":
@@ -243,7 +244,8 @@ def fit_regression(
         prepared.names, found.estimate, found.covariance, found.term_df,
         level=level, **about, outcome=prepared.left, kind=family.name,
     )  # fmt: skip
-    terms.loc[found.in_one_cluster, ["std_error", "conf_low", "conf_high", "p_value"]] = np.nan
+    alone = found.in_one_cluster.any(axis=1)
+    terms.loc[alone, ["std_error", "conf_low", "conf_high", "p_value"]] = np.nan
     summary = _summary(found, prepared.names, outcome, where, design, family)
     summary = {"n": about["n"], "n_dropped": about["n_dropped"], **summary}
     extra = {
@@ -257,7 +259,8 @@ def fit_regression(
         "predict": _predictor(prepared, family, offset, name),
         "unscaled": found.unscaled,
         "small_sample": small_sample,
-        "in_one_cluster": tuple(np.array(prepared.names, dtype=object)[found.in_one_cluster]),
+        "in_one_cluster": tuple(np.array(prepared.names, dtype=object)[alone]),
+        "directions_in_one_cluster": found.in_one_cluster,
     }
     return Fit(name, family.name, terms, summary, found.covariance, extra)
 
@@ -452,7 +455,7 @@ the model fits without error, or its clusters do not differ
 def in_one_cluster(
     information: np.ndarray, covariance: np.ndarray, moves: Callable[[], np.ndarray], cluster: np.ndarray
 ) -> np.ndarray:
-    """Flags of terms that rest on the rows of a single cluster.
+    """Directions of the coefficients that rest on the rows of a single cluster.
 
     The residuals of such a cluster sum to 0 along them, so that no cluster adds anything to the error in that
     direction: the sum of squares of what the clusters add, information x covariance x information, has a null space.
@@ -467,7 +470,7 @@ def in_one_cluster(
 
     Returns
     -------
-    (p,) flags
+    (p, k) array, 0 for the coefficients that are not concerned
 
     Examples
     --------
@@ -475,27 +478,29 @@ def in_one_cluster(
     >>> added = np.array([[2.0, 0.0], [-1.0, 0.0], [-1.0, 0.0], [0.0, 0.0]])  # what each cluster adds to the scores
     >>> information = rows.T @ rows
     >>> covariance = np.linalg.inv(information) @ (added.T @ added) @ np.linalg.inv(information)
-    >>> in_one_cluster(information, covariance, lambda: rows, np.arange(4)).tolist()
+    >>> in_one_cluster(information, covariance, lambda: rows, np.arange(4)).any(axis=1).tolist()
     [False, True]
     """
     size = np.sqrt(np.diag(information))
-    flags = np.zeros(len(size), dtype=bool)
+    none = np.zeros((len(size), 0))
     values, vectors = np.linalg.eigh(information / size / size[:, None])
     if values[0] < 1e-8:
-        return flags  # too near to each other to tell
+        return none  # too near to each other to tell
     root = vectors * np.sqrt(values)
     added, directions = np.linalg.eigh(root.T @ (covariance * size * size[:, None]) @ root)
     nothing = (vectors / np.sqrt(values)) @ directions[:, added <= 1e-12 * added[-1]]
     if not nothing.size:
-        return flags
+        return none
     turned, triangle = np.linalg.qr(moves() / size @ nothing)
     nothing = nothing @ np.linalg.inv(triangle)
     shares = np.bincount(cluster, weights=(turned**2).sum(axis=1))
+    found = [none]
     for one in np.flatnonzero(shares > 1 - 1e-6):
         own = turned[cluster == one]
         share, ways = np.linalg.eigh(own.T @ own)
-        flags |= (np.abs(nothing @ ways[:, share > 1 - 1e-6]) > 1e-6).any(axis=1)
-    return flags
+        found.append(nothing @ ways[:, share > 1 - 1e-6])
+    directions = np.hstack(found)
+    return np.where(np.abs(directions) > 1e-6, directions, 0.0) / size[:, None]
 
 
 def _null_fit(problem: Problem, weight: np.ndarray) -> np.ndarray:
@@ -516,7 +521,7 @@ def _summary(
     mu = found.fitted[rows]
     pearson = (y - mu) / np.sqrt(family.variance(mu))
     squares = (pearson - np.average(pearson, weights=weight)) ** 2
-    told = [term != "Intercept" and not alone for term, alone in zip(names, found.in_one_cluster, strict=True)]
+    told = (np.array(names, dtype=object) != "Intercept") & ~found.in_one_cluster.any(axis=1)
     others = np.flatnonzero(told)
     covariance = found.covariance[np.ix_(others, others)]
     tested = (np.nan,) * 3

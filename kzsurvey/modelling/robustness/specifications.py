@@ -261,7 +261,7 @@ def _fitted(
         found = regress(outcome, matrix, design=design, family=material.family, names=names, where=rows)
     except SurveyError as error:
         return {"estimate": np.nan, "not_fitted": error.faults[0].found}, None
-    if found.in_one_cluster[1]:
+    if found.in_one_cluster[1].any():
         return {"estimate": np.nan, "not_fitted": f"term {names[1]} rests on a single cluster"}, None
     estimate, std_error = found.estimate[1], np.sqrt(found.covariance[1, 1])
     low, high = interval(estimate, std_error, found.df, level=level)
