@@ -120,8 +120,8 @@ def test_what_cannot_be_calibrated_is_refused(people, call, message):
         call(m.make_design(weight=np.full(200, 2.0)), pd.DataFrame({"one": 1.0, "age": people["age"]}))
 
 
-def test_an_unknown_distance_is_a_fault_of_the_program(people):
-    with pytest.raises(ValueError, match="unknown distance"):
+def test_an_unknown_distance_is_refused(people):
+    with pytest.raises(DesignError, match="unknown distance"):
         m.calibrate(people, {"age": 1.0}, design=m.make_design(weight=np.ones(200)), distance="square")
 
 

@@ -150,14 +150,14 @@ def test_what_has_no_estimate_is_refused(table, call, message):
         call(table)
 
 
-def test_faults_of_the_program_are_not_survey_errors(table):
+def test_arrays_without_a_design_are_a_fault_of_the_program_and_what_is_asked_for_wrongly_is_not(table):
     with pytest.raises(TypeError, match="design"):
         m.mean([1.0, 2.0])
-    with pytest.raises(ValueError, match="unknown method"):
+    with pytest.raises(DesignError, match="unknown method"):
         m.proportion("named", table, method="exact")
-    with pytest.raises(ValueError, match="rows"):
+    with pytest.raises(DesignError, match="rows"):
         m.mean("hours", table, design=m.make_design(weight=[1.0, 1.0]))
-    with pytest.raises(ValueError, match="numerators"):
+    with pytest.raises(DesignError, match="numerators"):
         m.ratio(["hours", "named"], "weight", table)
 
 

@@ -31,7 +31,10 @@ def test_two_by_two_at_the_medians_is_the_sine():
     table = pd.DataFrame({"a": [0, 0, 1, 1] * 25, "b": [0, 1, 1, 1] * 25})
     even = pd.DataFrame({"a": [0] * 50 + [1] * 50, "b": [0] * 35 + [1] * 15 + [0] * 15 + [1] * 35})
     assert m.polychoric(even).table["estimate"].item() == pytest.approx(np.sin(2 * np.pi * (0.35 - 0.25)), abs=1e-9)
-    assert m.polychoric(table).states == ("a x b: 1 empty cells; 0.5 added to the empty one",)
+    found = m.polychoric(table)
+    assert found.states == ("a x b: 1 empty cells; 0.5 added to the empty one; an empty cell of four leaves no error",)
+    assert found.table["estimate"].item() < 1
+    assert found.table[["std_error", "conf_low", "p_value"]].isna().all(axis=None)
 
 
 def test_estimates_come_near_what_the_answers_were_cut_from():

@@ -211,7 +211,7 @@ def test_half_samples_refuse_finite_populations_and_matrices_out_of_balance(halv
     for matrix in (np.ones((8, 8)), m.hadamard_matrix(4), np.arange(64).reshape(8, 8) % 2):
         with pytest.raises(DesignError, match="a Hadamard matrix of two values"):
             m.balanced(design_of(halves), hadamard=matrix)
-    with pytest.raises(ValueError, match="unknown centre"):
+    with pytest.raises(DesignError, match="unknown centre"):
         m.jackknife(design_of(halves), centre="median")
 
 

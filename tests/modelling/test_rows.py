@@ -26,6 +26,14 @@ def design(people):
 
 
 PATHS = {"outcome": "leave ~ load + age", "mediators": "load ~ age", "treatment": "age"}
+CODE = {"code": lambda table: (table["leave"] > 3) * 1.0}
+
+
+def coded(table):
+    """Codes of the machine, and those of people for every second interview."""
+    return table.assign(**CODE)[["code"]], table.assign(**CODE)["code"].sort_index().iloc[::2]
+
+
 ESTIMATORS = {
     "mean": lambda table, **given: m.mean("load", table, **given),
     "mean of a series": lambda table, **given: m.mean(table["load"], **given),
@@ -41,16 +49,25 @@ ESTIMATORS = {
     "fit_ordinal": lambda table, **given: m.fit_ordinal(table, "level ~ load", **given),
     "fit_mixed": lambda table, **given: m.fit_mixed(table, "leave ~ load", groups="cluster", **given),
     "mediate": lambda table, **given: m.mediate(table, **PATHS, **given),
+    "sample_shape": lambda table, **given: m.sample_shape(["load"], table, **given),
+    "coded_regression": lambda table, **given: m.coded_regression(
+        table.assign(**CODE), "code ~ load", coded(table)[1], probability=0.5, **given
+    ),
+}
+OF_ALL = ESTIMATORS | {
+    "codes_by_groups": lambda table, **given: m.codes_by_groups(["code"], table.assign(**CODE), by=["two"], **given),
+    "prevalence": lambda table, **given: m.prevalence(*coded(table), probability=0.5, **given),
+    "answers_to_code": lambda table, **given: m.answers_to_code(*coded(table), probability=0.5, width=0.1, **given),
 }
 
 
-@pytest.mark.parametrize("estimate", ESTIMATORS.values(), ids=ESTIMATORS)
+@pytest.mark.parametrize("estimate", OF_ALL.values(), ids=OF_ALL)
 def test_rows_in_another_order_are_refused(people, design, estimate):
     with pytest.raises(DesignError, match="rows in another order"):
         estimate(people.sample(frac=1, random_state=1), design=design)
 
 
-@pytest.mark.parametrize("estimate", ESTIMATORS.values(), ids=ESTIMATORS)
+@pytest.mark.parametrize("estimate", OF_ALL.values(), ids=OF_ALL)
 def test_a_part_of_the_rows_is_refused_and_where_is_named(people, design, estimate):
     with pytest.raises(DesignError, match=r"rows of a design of 120.*where="):
         estimate(people[people["age"] > 30], design=design)
@@ -155,3 +172,30 @@ def test_groups_in_the_place_of_the_table_are_told_apart(people, design):
     for test in (m.t_test, m.one_way, m.rank_test, m.chi_square):
         with pytest.raises(TypeError, match="groups are given as by="):
             test("level", "two", by="two", design=design)
+
+
+DOMAINS = {
+    "missing_counts": lambda table, design, some: m.missing_counts(table, ["load"], design=design, where=some),
+    "fit_mixed": lambda table, design, some: m.fit_mixed(table, "leave ~ load", groups="cluster", where=some),
+    "sample": lambda table, design, some: m.specification_curve(
+        table, outcomes=["leave"], terms=["load"], design=design, samples={"some": some}
+    ),
+    "correspondence": lambda table, design, some: m.correspondence(
+        table[["load", "leave"]].gt(3) * 1.0, table["level"], design=design, where=some
+    ),
+    "intraclass": lambda table, design, some: m.intraclass("load", table, groups="cluster", where=some),
+    "groups": lambda table, design, some: m.intraclass("load", table, groups=some),
+    "agreement": lambda table, design, some: m.within_agreement("rare", table, groups=some, options=5),
+    "centring": lambda table, design, some: m.centred_by_group(table, "load", groups=some),
+    "asked": lambda table, design, some: m.asked_rows(table, "load", asked=some),
+    "leave_one_out": lambda table, design, some: m.leave_one_out(
+        lambda stays: m.fit_regression(table, "leave ~ load", design=design, where=stays), some, term="load"
+    ),
+}
+
+
+@pytest.mark.parametrize("call", DOMAINS.values(), ids=DOMAINS)
+def test_rows_chosen_or_grouped_in_another_order_are_refused(people, design, call):
+    some = (people["age"] > 40).sample(frac=1, random_state=1)
+    with pytest.raises(DesignError, match="order"):
+        call(people, design, some)

@@ -18,7 +18,7 @@ from kzsurvey.modelling.coded.prevalence import calibrated_prediction
 from kzsurvey.modelling.regression.families import FAMILIES, Family
 from kzsurvey.modelling.regression.formulas import ModelSpec, Prepared, model_matrix, prepare
 from kzsurvey.modelling.regression.results import Fit, terms_table
-from kzsurvey.modelling.sampling.design import Design, degrees_of_freedom
+from kzsurvey.modelling.sampling.design import Design, check_rows, degrees_of_freedom, domain_rows
 from kzsurvey.modelling.sampling.variance import Linearised
 
 _KINDS = ("linear", "logistic")
@@ -116,11 +116,12 @@ def coded_regression(
     ([{'term': 'Intercept', 'n': 40}, {'term': 'x', 'n': 40}], 20)
     """
     if family not in _KINDS:
-        raise ValueError(f"unknown family {family!r}, known are {', '.join(_KINDS)}")
+        raise DesignError(Fault(f"model {name}".strip(), f"unknown family {family!r}", ", ".join(_KINDS)))
     place = f"model {name}".strip()
+    check_rows(design, table, where, place=place)
     codes = codings(table, human, probability, place)
     foretold = _foretold(table, codes)
-    prepared = prepare(formula, foretold, name=name, where=codes.inside if where is None else codes.inside & where)
+    prepared = prepare(formula, foretold, name=name, where=codes.inside & domain_rows(where, len(table), place=place))
     rows = prepared.rows
     fail_if(_formula_faults(prepared.left, formula, codes, rows, place), DesignError)
     actual = _human_table(foretold, codes, rows)

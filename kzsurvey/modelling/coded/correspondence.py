@@ -103,13 +103,16 @@ def correspondence(
     {'inertia': [0.4091, 0.0075], 'share': [0.9819, 0.0181]}
     """
     design = check_rows(design_for(said, design), said, by, place="correspondence")
-    inside = domain_rows(where, len(design), place="correspondence") & by.notna().to_numpy()
+    inside = domain_rows(where, len(design), place="correspondence", index=said.index) & by.notna().to_numpy()
     fail_if(flag_faults(said[inside], "correspondence"), DesignError)
     flags, groups, names = _flags(said, by, inside)
     counts = groups.T @ flags
     fail_if(_faults(counts, list(said.columns), names, replicates, seed), DesignError)
     weighted = (flags * design.weight[:, None]).T @ groups
     solved = _solved(weighted)
+    if not solved.singular[0] > 1e-10:
+        found = "groups that name the codes in the same proportions"
+        raise DesignError(Fault("correspondence", found, "groups that differ"))
     drawn = _drawn(flags, groups, design, solved, replicates, seed) if replicates else (None, None)
     df = degrees_of_freedom(design, inside)
     rows = _points(solved, 0, list(said.columns), counts.sum(axis=0), drawn[0], df, level)

@@ -9,8 +9,15 @@ from kzsurvey.errors import DesignError, Fault, fail_if
 from kzsurvey.modelling.coded.together import flag_faults
 from kzsurvey.modelling.describing.comparisons import chi_square
 from kzsurvey.modelling.describing.estimates import design_for, smooth
+from kzsurvey.modelling.regression.formulas import unknown_variables
 from kzsurvey.modelling.regression.results import benjamini_hochberg
-from kzsurvey.modelling.sampling.design import Design, check_rows, degrees_of_freedom, domain_rows
+from kzsurvey.modelling.sampling.design import (
+    Design,
+    check_rows,
+    degrees_of_freedom,
+    domain_rows,
+    repeated_names,
+)
 from kzsurvey.modelling.sampling.intervals import interval, p_value
 from kzsurvey.modelling.sampling.variance import infer
 
@@ -72,8 +79,11 @@ def distinctive(
     >>> found[["item", "share", "share_others", "log_ratio"]].round(2).to_dict("list")
     {'item': ['人手', '检查'], 'share': [0.75, 0.5], 'share_others': [0.25, 0.5], 'log_ratio': [1.58, 0.0]}
     """
+    if not isinstance(by, pd.Series):
+        raise TypeError(f"distinctive takes the groups as a Series, one per interview, not {type(by).__name__}")
     design = check_rows(design_for(said, design), said, by, place="distinctive")
-    inside = domain_rows(where, len(design), place="distinctive") & by.notna().to_numpy()
+    fail_if(repeated_names(said, said.columns, "distinctive"), DesignError)
+    inside = domain_rows(where, len(design), place="distinctive", index=said.index) & by.notna().to_numpy()
     names = list(groups) or sorted(by[inside].unique(), key=str)
     fail_if(_faults(said, by, inside, names), DesignError)
     tables = [_against_others(said, (by == name).to_numpy(), inside, name, design, level) for name in names]
@@ -83,14 +93,14 @@ def distinctive(
 
 
 def codes_by_groups(
-    codes: Sequence[str], frame: pd.DataFrame, *, by: Sequence[str], design: Design | None = None, level: float = 0.95
+    codes: Sequence[str], table: pd.DataFrame, *, by: Sequence[str], design: Design | None = None, level: float = 0.95
 ) -> pd.DataFrame:
     """Which codes are linked with which traits of the respondents: one design-based test per pair.
 
     Parameters
     ----------
     codes : names of columns of 0 and 1
-    frame : DataFrame, one row per interview
+    table : DataFrame, one row per interview
     by : names of columns with groups
     design : Design
     level : float
@@ -113,12 +123,14 @@ def codes_by_groups(
           code      by  statistic  effect
     0  code_P1  county        1.5   0.408
     """
+    design = design_for(table, design)
+    fail_if(unknown_variables([*codes, *by], table, name="codes_by_groups"), DesignError)
     rows = []
     for code in codes:
         for trait in by:
             row = {"code": code, "by": trait, "note": ""}
             try:
-                found = chi_square(code, frame, by=trait, design=design, level=level)
+                found = chi_square(code, table, by=trait, design=design, level=level)
                 kept = ("statistic", "df", "df_below", "p_value", "effect", "conf_low", "conf_high", "n")
                 row |= {name: getattr(found, name) for name in kept}
             except DesignError as error:

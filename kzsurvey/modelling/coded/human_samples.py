@@ -345,7 +345,7 @@ def recall_stop(
     (True, False)
     """
     if looks not in _BOUNDS:
-        raise ValueError(f"unknown looks {looks!r}, known are {', '.join(_BOUNDS)}")
+        raise DesignError(Fault("recall_stop", f"unknown looks {looks!r}", ", ".join(_BOUNDS)))
     counts = {"found": found, "remaining": remaining, "drawn": drawn, "positive": positive}
     faults = [
         Fault("recall_stop", f"{name} {value}", "whole numbers from 0 up", column=name)

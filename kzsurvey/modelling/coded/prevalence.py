@@ -23,7 +23,7 @@ from kzsurvey.modelling.coded.human_samples import (
     infer_from_both,
 )
 from kzsurvey.modelling.describing.estimates import Columns, Estimates, group_codes
-from kzsurvey.modelling.sampling.design import Design, degrees_of_freedom
+from kzsurvey.modelling.sampling.design import Design, check_rows, degrees_of_freedom
 from kzsurvey.modelling.sampling.intervals import interval, proportion_interval
 from kzsurvey.modelling.sampling.variance import covariance
 
@@ -153,7 +153,7 @@ def prevalence(
     0      0.08     0.054      0.171
     """
     if method not in METHODS:
-        raise ValueError(f"unknown method {method!r}, known are {', '.join(METHODS)}")
+        raise DesignError(Fault("prevalence", f"unknown method {method!r}", ", ".join(METHODS)))
     study = _study(machine, human, probability, by, design, "prevalence")
     chosen = [_chosen(case, method) for case in study.cases]
     fail_if(_method_faults(study, chosen), DesignError)
@@ -303,8 +303,8 @@ def _study(
 ) -> _Study:
     """Match, check, group."""
     codes = codings(machine, human, probability, place)
-    if design is not None and len(design) != len(machine):
-        raise ValueError(f"the design has {len(design)} rows, the machine codes have {len(machine)}")
+    if design is not None:
+        check_rows(design, machine, place=place)
     aligned = by.reindex(machine.index) if isinstance(by, (pd.Series, pd.DataFrame)) else by
     group, groups = group_codes(aligned, machine, len(machine))
     asked = [number for number in range(len(groups)) if codes.inside[group == number].any()]

@@ -65,7 +65,7 @@ def co_occurrence(
     [0.415, -inf]
     """
     design = check_rows(design_for(said, design), said, place="co_occurrence")
-    inside = domain_rows(where, len(design), place="co_occurrence")
+    inside = domain_rows(where, len(design), place="co_occurrence", index=said.index)
     rows = list(rows) or list(said.columns)
     pairs = list(product(rows, columns)) if columns else list(combinations(rows, 2))
     fail_if(_faults(said, inside, pairs, [*rows, *columns]), DesignError)

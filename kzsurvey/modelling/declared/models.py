@@ -259,6 +259,10 @@ def _with_hypothesis(found: Fit, model: Model) -> Fit:
     if model.term not in set(names):
         place, allowed = f"model {model.name}", ", ".join(names)
         raise DesignError(Fault(place, f"no term {model.term!r}", allowed, hint=nearest(model.term, names)))
+    if model.hypothesis and found.terms.loc[names == model.term, "p_value"].isna().all():
+        found_said = f"term {model.term} without an error: it rests on a single cluster"
+        hint = "merge categories, or leave these interviews out by where"
+        raise DesignError(Fault(f"model {model.name}", found_said, "two clusters or more with it", hint=hint))
     terms = found.terms.copy()
     terms.loc[names == model.term, "hypothesis"] = model.hypothesis
     return replace(found, terms=terms)

@@ -873,6 +873,12 @@ def _rao_scott(crossed: _Crossed) -> tuple[float, np.ndarray]:
     inverse = np.divide(1.0, share, out=np.zeros_like(share), where=share > 0)
     scaled = inverse[:, None] * contrast
     simple = contrast.T @ scaled / n
+    size = np.sqrt(np.diag(simple))
+    if np.linalg.eigvalsh(simple / np.outer(size, size))[0] < 1e-10:
+        found = "cells without anybody that leave the statistic undefined"
+        raise DesignError(
+            Fault("chi_square", found, "as many cells as can vary", column=crossed.by, hint="merge answers")
+        )
     effects = np.linalg.solve(simple, scaled.T @ covariance @ scaled)
     return float(statistic), effects * (np.trace(effects) > _ROUNDING)
 

@@ -141,6 +141,7 @@ def correlations(
         held_back = max(pairs[0].held.shape[1], 1)
         free = effective_df(estimator(design.weight), free + held_back, design, df, lost=held_back)
     correlated = _pair_table(names, pairs, point, np.sqrt(np.diag(covariance)), free, domain, level)
+    fail_if(_reliability_faults(reliability or {}, list(columns)), DesignError)
     return Correlations(correlated, _variable_table(columns, domain, design, reliability or {}))
 
 
@@ -352,6 +353,20 @@ def _df(pair: _Pair, design: Design) -> float:
     inside = np.zeros(len(design), dtype=bool)
     inside[pair.rows] = True
     return degrees_of_freedom(design, inside) - max(pair.held.shape[1], 1)
+
+
+def _reliability_faults(reliability: Mapping[str, float], names: list) -> list[Fault]:
+    """Reliabilities of no variable, and numbers that are none."""
+    unknown = [
+        Fault("correlations", f"reliability of {name!r}", ", ".join(map(str, names)))
+        for name in reliability
+        if name not in names
+    ]
+    return unknown + [
+        Fault("correlations", f"reliability {value} of {name}", "up to 1")
+        for name, value in reliability.items()
+        if value > 1
+    ]
 
 
 def _variable_table(

@@ -12,7 +12,14 @@ import numpy as np
 import pandas as pd
 
 from kzsurvey.errors import DesignError, Fault, fail_if
-from kzsurvey.modelling.sampling.design import Design, check_rows, degrees_of_freedom, domain_rows, make_design
+from kzsurvey.modelling.sampling.design import (
+    Design,
+    check_rows,
+    degrees_of_freedom,
+    domain_rows,
+    make_design,
+    repeated_names,
+)
 from kzsurvey.modelling.sampling.intervals import PROPORTIONS, interval, p_value, proportion_interval
 from kzsurvey.modelling.sampling.variance import Linearised, cluster_sums, effective_df, infer
 
@@ -171,7 +178,8 @@ def ratio(
     design = design_for(table, design, numerator, denominator, by, where)
     above, below = (number_columns(chosen_columns(columns, table)) for columns in (numerator, denominator))
     if above.shape != below.shape:
-        raise ValueError(f"{above.shape[1]} numerators for {below.shape[1]} denominators")
+        found = f"{above.shape[1]} numerators for {below.shape[1]} denominators"
+        raise DesignError(Fault("ratio", found, "as many of one as of the other"))
     above.columns = [f"{top}/{bottom}" for top, bottom in zip(above, below, strict=True)]
     below.columns = above.columns
     cells = cells_of(above, below, table, by, where)
@@ -260,6 +268,8 @@ def shares(
     """
     design = design_for(table, design, values, by, where)
     columns = chosen_columns(values, table)
+    silent = [name for name in columns if not _levels(columns[name])]
+    fail_if([Fault("shares", "no answers", "somebody who answers", column=str(name)) for name in silent], DesignError)
     answers = {(name, value): _is(columns[name], value) for name in columns for value in _levels(columns[name])}
     flags = pd.DataFrame(answers, index=columns.index)
     ones = pd.DataFrame(1.0, flags.index, flags.columns)
@@ -336,13 +346,18 @@ def contrast(estimates: Estimates, weights: Mapping[str, Sequence[float]], *, le
     Estimates
         Column ``variable`` holds the names; ``p_value`` tests whether the combination is 0.
 
+    Raises
+    ------
+    DesignError
+        No combination, or one without a number for every row.
+
     Examples
     --------
     >>> table = pd.DataFrame({"hours": [40.0, 50.0, 60.0, 70.0], "place": ["a", "a", "b", "b"]})
     >>> contrast(mean("hours", table, by="place"), {"b - a": [-1, 1]}).table["estimate"].tolist()
     [20.0]
     """
-    matrix = np.array([weights[name] for name in weights], dtype=float)
+    matrix = _contrast_weights(estimates, weights)
     rows, unknown = estimates.table["estimate"].to_numpy(), np.isnan(np.diag(estimates.covariance))
     point = np.nansum(matrix * rows, axis=1) + np.where((matrix != 0) & np.isnan(rows), np.nan, 0.0).sum(axis=1)
     covariance = matrix @ np.where(unknown[:, None] | unknown, 0.0, estimates.covariance) @ matrix.T
@@ -355,6 +370,24 @@ def contrast(estimates: Estimates, weights: Mapping[str, Sequence[float]], *, le
     table = table.assign(conf_low=low, conf_high=high, p_value=_two_sided(point, std_error, estimates.df))
     table["n"] = [int(estimates.table["n"].iloc[rows].sum()) for rows in used]
     return Estimates(table, covariance, estimates.df, estimates.n_ungrouped)
+
+
+def _contrast_weights(estimates: Estimates, weights: Mapping[str, Sequence[float]]) -> np.ndarray:
+    """One row per combination, one column per estimate."""
+    count, rows = len(estimates.table), {name: np.asarray(weights[name], dtype=float) for name in weights}
+    if not rows:
+        raise DesignError(Fault("contrast", "no combination", "a name and one number for every estimate"))
+    fail_if(
+        [
+            Fault(
+                "contrast", f"{name} with {np.size(row)} numbers", f"{count}, one for every estimate, 0 for the others"
+            )
+            for name, row in rows.items()
+            if row.shape != (count,) or not np.isfinite(row).all()
+        ],
+        DesignError,
+    )
+    return np.stack(list(rows.values()))
 
 
 def differences(estimates: Estimates, *, reference: int = 0, level: float = 0.95) -> Estimates:
@@ -419,14 +452,24 @@ def chosen_columns(values: Columns, table: pd.DataFrame | None) -> pd.DataFrame:
             raise DesignError(
                 [Fault("analysis", f"unknown column {name!r}", "a column of the table") for name in unknown]
             )
+        twice = [Fault("analysis", f"variable {name} twice", "every variable once") for name in _twice(names)]
+        fail_if([*twice, *repeated_names(table, names, "analysis")], DesignError)
+        if not len(names):
+            raise DesignError(Fault("analysis", "no variable", "at least one"))
         return table[list(names)]
     if isinstance(values, pd.DataFrame):
+        fail_if(repeated_names(values, values.columns, "analysis"), DesignError)
         return values
     if isinstance(values, pd.Series):
         return values.to_frame(values.name or "value")
     array = np.asarray(values)
     names = ["value"] if array.ndim == 1 else [f"value_{number}" for number in range(1, array.shape[1] + 1)]
     return pd.DataFrame(array.reshape(len(array), -1), columns=names)
+
+
+def _twice(names: Sequence[str]) -> list[str]:
+    """Names that stand in a list more than once."""
+    return [name for name in dict.fromkeys(names) if list(names).count(name) > 1]
 
 
 def number_columns(columns: pd.DataFrame) -> pd.DataFrame:
@@ -445,7 +488,11 @@ def _levels(column: pd.Series) -> list:
     """Answers in the order of the form, or sorted."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         return list(column.cat.categories)
-    return sorted(column.dropna().unique().tolist())
+    found = column.dropna().unique().tolist()
+    try:
+        return sorted(found)
+    except TypeError:  # numbers beside words
+        return sorted(found, key=lambda answer: (isinstance(answer, str), str(answer)))
 
 
 def _is(column: pd.Series, value: object) -> pd.Series:
@@ -490,6 +537,9 @@ def cells_of(
     if not domain.any():
         raise DesignError(Fault("domain", "nobody in it", "at least one interview"))
     group, groups = group_codes(by, table, rows)
+    groups = groups.rename(columns={"value": "group"}) if not isinstance(by, (str, pd.DataFrame)) else groups
+    taken = [str(name) for name in groups if name in {*_ABOUT, *_RESULTS, "variable"}]
+    fail_if([Fault("groups", "a name that results have", "another name", column=name) for name in taken], DesignError)
     names = numerator.columns.to_frame(index=False)
     names.columns = ["variable", "value"][: names.shape[1]]
     above, below = numerator.to_numpy(dtype=float), denominator.to_numpy(dtype=float)
@@ -512,6 +562,9 @@ def group_codes(by: Columns | None, table: pd.DataFrame | None, rows: int) -> tu
     codes = pd.MultiIndex.from_frame(columns.reset_index(drop=True))
     missing = columns.isna().any(axis=1).to_numpy()
     ranks = [pd.Index(_levels(columns[name])).get_indexer(columns[name]) for name in columns]
+    if missing.all():
+        named = ", ".join(map(str, columns))
+        raise DesignError(Fault("groups", f"nobody with a group ({named})", "at least one interview"))
     order = pd.MultiIndex.from_arrays(ranks)[~missing].unique().sort_values()
     code = order.get_indexer(pd.MultiIndex.from_arrays(ranks))
     first = [int(np.flatnonzero(code == number)[0]) for number in range(len(order))]
@@ -614,9 +667,11 @@ def tidy_estimates(
     rule: str = "design",
 ) -> Estimates:
     """Tidy rows with t intervals."""
+    if deff not in ("replace", "finite"):
+        raise DesignError(Fault("estimate", f"deff {deff!r}", "replace, finite"))
     point, covariance = infer(estimator, design)
     n = cells.inside.sum(axis=0)
-    unknown = (n == 0) | _of_one_cluster(point, covariance, cells.inside, design)
+    unknown = (n == 0) | np.isnan(point) | _of_one_cluster(point, covariance, cells.inside, design)
     covariance = np.where(unknown[:, None] | unknown, np.nan, covariance)
     std_error = np.sqrt(np.clip(np.diag(covariance), 0, None))
     df = np.array([degrees_of_freedom(design, inside) if inside.any() else 0.0 for inside in cells.inside.T])
@@ -655,7 +710,7 @@ def _design_effect(full: Linearised, variance: np.ndarray, cells: Cells, weight:
 def _proportions(cells: Cells, design: Design, level: float, method: str, deff: str, rule: str) -> Estimates:
     """Tidy rows with intervals made for proportions."""
     if method not in PROPORTIONS:
-        raise ValueError(f"unknown method {method!r}, known are {', '.join(PROPORTIONS)}")
+        raise DesignError(Fault("proportion", f"unknown method {method!r}", ", ".join(PROPORTIONS)))
     found = tidy_estimates(_ratio_estimator(cells), cells, design, level, deff, rule)
     point, std_error, df, n = (found.table[name].to_numpy(dtype=float) for name in ("estimate", "std_error", "df", "n"))
     low, high = proportion_interval(point, std_error, n, df, method=method, level=level)

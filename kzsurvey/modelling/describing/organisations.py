@@ -16,7 +16,7 @@ from kzsurvey.modelling.describing.estimates import Columns, chosen_columns
 from kzsurvey.modelling.describing.numbers import numbers_of
 from kzsurvey.modelling.regression.formulas import nearest
 from kzsurvey.modelling.sampling.design import domain_rows
-from kzsurvey.modelling.sampling.intervals import p_value
+from kzsurvey.modelling.sampling.intervals import checked_level, p_value
 
 SIZES = ("mean", "effective")
 _SLIGHT_SKEW = {5: 1.34, 7: 2.90}  # options: variance of answers that lean to one side, after James and co-authors
@@ -55,10 +55,10 @@ def intraclass(
     -------
     DataFrame, two rows per variable
         ``variable``, ``statistic`` (ICC1, ICC2), ``estimate``, ``conf_low``, ``conf_high`` (from the F distribution),
-        ``resampled_low``, ``resampled_high`` (from resampling groups), ``f``, ``df_between``, ``df_within``,
-        ``p_value``, ``groups``, ``group_size`` (see ``size``), ``design_effect`` (what the groups cost a mean over
-        interviews: 1 + (sum of squared sizes / N - 1) ICC1, at least 1), ``n``, ``n_dropped``, ``seed``. Estimates
-        below 0 are kept: groups then differ less than chance makes them.
+        ``resampled_low``, ``resampled_high`` (from resampling groups; missing for two groups), ``f``, ``df_between``,
+        ``df_within``, ``p_value``, ``groups``, ``group_size`` (see ``size``), ``design_effect`` (what the groups cost a
+        mean over interviews: 1 + (sum of squared sizes / N - 1) ICC1, at least 1), ``n``, ``n_dropped``, ``seed``.
+        Estimates below 0 are kept: groups then differ less than chance makes them.
 
     Raises
     ------
@@ -94,8 +94,11 @@ def intraclass(
     if size not in SIZES:
         raise DesignError(Fault("intraclass", f"size {size!r}", ", ".join(SIZES), hint=nearest(str(size), SIZES)))
     columns = _numbers(values, table, "intraclass")
-    labels = _labels(groups, table, len(columns), "intraclass")
+    labels = _labels(groups, table, columns, where, "intraclass")
     domain = domain_rows(where, len(columns))
+    if not draws >= 0:
+        raise DesignError(Fault("intraclass", f"{draws} draws", "0 or more"))
+    checked_level(level)
     grouped = {name: _by_group(columns[name], labels, domain, "intraclass") for name in columns}
     fail_if([fault for name, own in grouped.items() for fault in _variance_faults(own, name)], DesignError)
     rows = [
@@ -195,7 +198,7 @@ def within_agreement(
     {'a': 3, 'b': 3, 'c': 3}
     """
     columns = _numbers(items, table, "within_agreement")
-    labels = _labels(groups, table, len(columns), "within_agreement")
+    labels = _labels(groups, table, columns, where, "within_agreement")
     published = options in _SLIGHT_SKEW
     wanted = null if null is not None else ("uniform", "slight_skew") if published else ("uniform",)
     variances = _null_variances(wanted, options)
@@ -283,7 +286,8 @@ def decompose_correlation(
     2   within     -0.71   -0.154
     """
     columns = _numbers([first, second], table, "decompose_correlation")
-    labels = _labels(groups, table, len(columns), "decompose_correlation")
+    checked_level(level)
+    labels = _labels(groups, table, columns, where, "decompose_correlation")
     domain = domain_rows(where, len(columns))
     complete = domain & columns.notna().all(axis=1).to_numpy()
     own = [_by_group(columns[name].where(complete), labels, domain, "decompose_correlation") for name in columns]
@@ -330,7 +334,7 @@ def centred_by_group(
     [[2.0, -1.0], [2.0, 1.0], [5.0, 0.0], [5.0, nan]]
     """
     numbers = _numbers(columns, table, "centred_by_group")
-    labels = _labels(groups, table, len(table), "centred_by_group")
+    labels = _labels(groups, table, numbers, None, "centred_by_group")
     names = [f"{name}_{part}" for name in numbers for part in ("between", "within")]
     taken = [name for name in names if name in table]
     fail_if([Fault("centred_by_group", f"a column {name!r} already", "new names") for name in taken], DesignError)
@@ -364,8 +368,16 @@ def _numbers(values: Columns, table: pd.DataFrame | None, function: str) -> pd.D
     return pd.DataFrame(numbers, index=columns.index)
 
 
-def _labels(groups: object, table: pd.DataFrame | None, rows: int, function: str) -> pd.Series:
-    """The group of each row."""
+def _labels(
+    groups: object, table: pd.DataFrame | None, values: pd.DataFrame, where: object, function: str
+) -> pd.Series:
+    """The group of each row; groups, values and domain have to be of the same rows in the same order."""
+    index = values.index if table is None else table.index
+    for name, given in {"groups": groups, "where": where, "values": values}.items():
+        if isinstance(given, (pd.Series, pd.DataFrame)) and not given.index.equals(index):
+            found = f"{name} of other rows than the table, or in another order"
+            raise DesignError(Fault(function, found, "the same rows in the same order"))
+    rows = len(values)
     if isinstance(groups, str):
         known = [] if table is None else [str(column) for column in table]
         if groups not in known:
@@ -373,8 +385,7 @@ def _labels(groups: object, table: pd.DataFrame | None, rows: int, function: str
             raise DesignError(Fault(function, f"unknown column {groups!r}", "a column of the table", hint=hint))
         return table[groups]
     if len(groups) != rows:
-        raise ValueError(f"{len(groups)} groups for {rows} rows")
-    index = None if table is None else table.index
+        raise DesignError(Fault(function, f"{len(groups)} groups for {rows} rows", "one for every row"))
     return pd.Series(np.asarray(groups), index=index, name=getattr(groups, "name", None))
 
 
@@ -480,6 +491,8 @@ def _resampled_ends(own: _Grouped, draws: int, seed: int, level: float) -> np.nd
             found.append((logs - full) / errors)
     away = np.concatenate(found)
     away = away[np.isfinite(away)]
+    if not len(away) or np.ptp(away) < 1e-12:  # two groups: every sample that varies is the sample itself
+        return np.full(2, np.nan)
     return -error * np.quantile(away, [(1 + level) / 2, (1 - level) / 2])
 
 
@@ -503,10 +516,10 @@ def _left_out_note(options: int) -> str:
 def _null_variances(null: Sequence[str] | Mapping[str, float], options: int) -> dict[str, float]:
     """The variance of answers without agreement, by name."""
     place = "within_agreement"
-    if options < 2:
-        raise DesignError(Fault(place, f"a scale of {options} options", "at least 2"))
+    if options < 2 or options != int(options):
+        raise DesignError(Fault(place, f"a scale of {options} options", "a whole number, at least 2"))
     if isinstance(null, Mapping):
-        bad = [name for name, variance in null.items() if not variance > 0]
+        bad = [name for name, variance in null.items() if not 0 < variance < np.inf]
         fail_if([Fault(place, f"a variance of {null[name]} for null {name}", "above 0") for name in bad], DesignError)
         return {str(name): float(variance) for name, variance in null.items()}
     known = {"uniform": (options**2 - 1) / 12, "slight_skew": _SLIGHT_SKEW.get(options)}

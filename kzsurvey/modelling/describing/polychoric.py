@@ -1,7 +1,7 @@
 """Correlations of what stands behind ordinal answers: polychoric and polyserial, with design-based errors."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 import numpy as np
@@ -31,7 +31,8 @@ class Polychoric:
     ----------
     table : DataFrame, one row per pair
         ``first``, ``second``, ``kind`` (``polychoric``, ``polyserial``, ``pearson``), ``estimate``, ``std_error``,
-        ``df``, ``conf_low``, ``conf_high`` (on Fisher's z), ``p_value``, ``n``, ``empty_cells``.
+        ``df``, ``conf_low``, ``conf_high`` (on Fisher's z), ``p_value``, ``n``, ``empty_cells``. The error is missing
+        where one of four cells is empty, and beyond 0.999: neither has one that could be estimated.
     thresholds : DataFrame, one row per threshold: ``variable``, ``threshold``, ``estimate``, ``std_error``
     covariance : (m, m) array, of the correlations, in the order of ``table``
     states : tuple of str, empty cells and what was done about them
@@ -58,7 +59,7 @@ class Polychoric:
 @one_thread
 def polychoric(
     items: Sequence[str] | pd.DataFrame,
-    frame: pd.DataFrame | None = None,
+    table: pd.DataFrame | None = None,
     *,
     design: Design | None = None,
     numbers: Sequence[str] = (),
@@ -71,11 +72,11 @@ def polychoric(
 
     Parameters
     ----------
-    items : column names of ``frame``, or a DataFrame
+    items : column names of ``table``, or a DataFrame
         Ordinal, with their levels in order (numbers, or ordered categories).
-    frame : DataFrame, one row per interview
+    table : DataFrame, one row per interview
     design : Design
-        Where None, read from the columns ``weight``, ``stratum`` and ``cluster`` of ``frame``.
+        Where None, read from the columns ``weight``, ``stratum`` and ``cluster`` of ``table``.
     numbers : names of items that are numbers: polyserial correlations with the others, Pearson's among themselves
     missing : {"pairwise", "listwise"}
     empty_cells : float
@@ -113,12 +114,16 @@ def polychoric(
     >>> polychoric(answers).table[["kind", "estimate", "n"]].round(3).to_dict("records")
     [{'kind': 'polychoric', 'estimate': 0.782, 'n': 10}]
     """
-    table = items if isinstance(items, pd.DataFrame) else None if frame is None else _chosen(frame, items)
-    if table is None:
-        raise TypeError("names of items need a frame")
-    design = design_for(table if frame is None else frame, design, table, where)
-    inside = domain_rows(where, len(table), place=_PLACE)
-    values, levels = _coded(table, numbers, inside, missing)
+    if table is None and not isinstance(items, pd.DataFrame):
+        raise TypeError("names of items need a table")
+    if not 0 <= empty_cells < np.inf:
+        raise DesignError(Fault(_PLACE, f"empty_cells {empty_cells}", "a number from 0 up"))
+    chosen = items if isinstance(items, pd.DataFrame) else _chosen(table, [items] if isinstance(items, str) else items)
+    numbers = [numbers] if isinstance(numbers, str) else list(numbers)
+    fail_if(_name_faults(chosen, numbers), DesignError)
+    design = design_for(chosen if table is None else table, design, chosen, where)
+    inside = domain_rows(where, len(chosen), place=_PLACE)
+    values, levels = _coded(chosen, numbers, inside, missing)
     used = np.isfinite(values).any(axis=1)
     rows = np.flatnonzero(used)
     margins = [
@@ -126,25 +131,37 @@ def polychoric(
     ]
     pairs = pairs_of(margins, design.weight[rows], np.zeros((len(rows), 0)), empty=empty_cells)
     places = list(combinations(range(len(margins)), 2))
-    influence, slopes = _influences(margins, pairs, places, rows, len(table))
+    influence, slopes = _influences(margins, pairs, places, rows, len(chosen))
     covariance = _covariance(design, influence, slopes, (values, levels, rows, empty_cells))
-    names = list(table.columns)
+    names = list(chosen.columns)
     found = _pair_table(names, places, pairs, margins, covariance, degrees_of_freedom(design, used), level)
     cuts = _threshold_table(names, margins, rows, design)
-    return Polychoric(found, cuts, covariance, _states(names, places, pairs, empty_cells))
+    return Polychoric(found, cuts, covariance, _states(names, places, pairs, margins, empty_cells))
 
 
-def _chosen(frame: pd.DataFrame, items: Sequence[str]) -> pd.DataFrame:
+def _name_faults(chosen: pd.DataFrame, numbers: Sequence[str]) -> list[Fault]:
+    """Items named twice, and numbers that are none of the items."""
+    names = [str(name) for name in chosen]
+    twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    faults = [Fault(_PLACE, f"item {name} twice", "every item once") for name in twice]
+    return faults + [
+        Fault(_PLACE, f"numbers {name!r}", ", ".join(names), hint=nearest(str(name), names))
+        for name in numbers
+        if name not in names
+    ]
+
+
+def _chosen(table: pd.DataFrame, items: Sequence[str]) -> pd.DataFrame:
     """Columns by name."""
-    unknown = [name for name in items if name not in frame]
+    unknown = [name for name in items if name not in table]
     fail_if(
         [
-            Fault(_PLACE, f"unknown item {name!r}", "columns of the table", hint=nearest(name, map(str, frame)))
+            Fault(_PLACE, f"unknown item {name!r}", "columns of the table", hint=nearest(name, map(str, table)))
             for name in unknown
         ],
         DesignError,
     )
-    return frame[list(items)]
+    return table[list(items)]
 
 
 def _coded(
@@ -153,7 +170,7 @@ def _coded(
     """Levels from 0 (or numbers) of every item, and how many levels each has (0: a number)."""
     if missing not in ("pairwise", "listwise"):
         raise DesignError(Fault(_PLACE, f"missing {missing!r}", "pairwise, listwise"))
-    values = np.stack([numbers_of(table[name]).to_numpy(dtype=float) for name in table], axis=1)
+    values = np.stack([_numbers(table[name]) for name in table], axis=1)
     values[~inside] = np.nan
     if missing == "listwise":
         values[~np.isfinite(values).all(axis=1)] = np.nan
@@ -178,6 +195,14 @@ def _coded(
             faults.append(Fault(_PLACE, f"fewer than 3 rows with {names}", "answers to both"))
     fail_if(faults, DesignError)
     return values, levels
+
+
+def _numbers(column: pd.Series) -> np.ndarray:
+    """An item as numbers, or that it is in words."""
+    try:
+        return numbers_of(column).to_numpy(dtype=float)
+    except DesignError as error:
+        raise DesignError([replace(fault, file=_PLACE) for fault in error.faults]) from error
 
 
 def _margin(column: np.ndarray, levels: int, weight: np.ndarray) -> Margin:
@@ -215,11 +240,19 @@ def _covariance(design: Design, influence: np.ndarray, slopes: np.ndarray, again
         if weight is design.weight:
             return Linearised(np.zeros(len(slopes)), influence, slopes)
         kept = rows[weight[rows] > 0]
+        if not _all_vary(values[kept]):
+            found = "replicate weights under which an item does not vary"
+            raise DesignError(Fault(_PLACE, found, "items that vary in every replicate", hint="merge categories"))
         margins = [_margin(column, count, weight[kept]) for column, count in zip(values[kept].T, levels, strict=True)]
         pairs = pairs_of(margins, weight[kept], np.zeros((len(kept), 0)), empty=empty)
         return Linearised(np.array([pair.rho for pair in pairs]), np.zeros((len(weight), 0)), np.zeros((len(pairs), 0)))
 
     return infer(estimate, design)[1]
+
+
+def _all_vary(values: np.ndarray) -> bool:
+    """Whether every item still varies."""
+    return all(len(np.unique(column[np.isfinite(column)])) > 1 for column in values.T)
 
 
 def _pair_table(
@@ -233,6 +266,11 @@ def _pair_table(
 ) -> pd.DataFrame:
     """Tidy rows with intervals on Fisher's z."""
     estimate, error = np.array([pair.rho for pair in pairs]), np.sqrt(np.diag(covariance))
+    known = [
+        not (_at_the_end(pair) or _quarter_empty(pair, margins[a], margins[b]))
+        for (a, b), pair in zip(places, pairs, strict=True)
+    ]
+    error = np.where(known, error, np.nan)
     inner = np.clip(estimate, -1 + 1e-9, 1 - 1e-9)
     spread = error / (1 - inner**2)
     low, high = (np.tanh(end) for end in interval(np.arctanh(inner), spread, df, level=level))
@@ -268,13 +306,28 @@ def _threshold_table(names: list, margins: Sequence[Margin], rows: np.ndarray, d
     return pd.DataFrame(found, columns=["variable", "threshold", "estimate", "std_error"])
 
 
-def _states(names: list, places: list, pairs: Sequence[Pair], empty: float) -> tuple[str, ...]:
+def _quarter_empty(pair: Pair, first: Margin, second: Margin) -> bool:
+    """Whether one of only four cells is empty: like a share of 0, it has no error that could be estimated."""
+    return pair.empty > 0 and first.levels == 2 and second.levels == 2
+
+
+def _at_the_end(pair: Pair) -> bool:
+    """Whether a correlation has run to the end of its range, where the likelihood has no peak."""
+    return abs(pair.rho) > 0.999
+
+
+def _states(
+    names: list, places: list, pairs: Sequence[Pair], margins: Sequence[Margin], empty: float
+) -> tuple[str, ...]:
     """Pairs with cells that nobody is in, and correlations that have run to their end."""
     found = []
     for (a, b), pair in zip(places, pairs, strict=True):
         if pair.empty:
             mended = f"; {empty:g} added to the empty one" if pair.corrected else ""
-            found.append(f"{names[a]} x {names[b]}: {pair.empty} empty cells{mended}")
-        if abs(pair.rho) > 0.9999:
-            found.append(f"{names[a]} x {names[b]}: a correlation of {pair.rho:+.4f}, at the end of its range")
+            unsure = "; an empty cell of four leaves no error" if _quarter_empty(pair, margins[a], margins[b]) else ""
+            found.append(f"{names[a]} x {names[b]}: {pair.empty} empty cells{mended}{unsure}")
+        if _at_the_end(pair):
+            found.append(
+                f"{names[a]} x {names[b]}: a correlation of {pair.rho:+.4f}, at the end of its range, no error"
+            )
     return tuple(found)

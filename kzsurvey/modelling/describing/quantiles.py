@@ -131,7 +131,7 @@ def weighted_quantile(
     Parameters
     ----------
     values, weight : (n,) arrays
-        Rows without weight do not count.
+        Rows without a value or without weight do not count.
     p : float or (m,) array
     definition : a key of ``QUANTILES``
 
@@ -144,7 +144,10 @@ def weighted_quantile(
     >>> weighted_quantile(np.array([3.0, 4.0, 6.0, 9.0]), np.ones(4), [0.5, 0.9], definition="hf7").round(6).tolist()
     [5.0, 8.1]
     """
-    used = weight > 0
+    values, weight = np.asarray(values, dtype=float), np.asarray(weight, dtype=float)
+    if definition not in QUANTILES:
+        raise DesignError(Fault("quantile", f"definition {definition!r}", ", ".join(QUANTILES)))
+    used = (weight > 0) & np.isfinite(values)
     order = np.argsort(values[used], kind="stable")
     found = _of_sorted(values[used][order], weight[used][order], np.atleast_1d(np.asarray(p, float)), definition)
     return found if np.ndim(p) else found[0]
@@ -247,12 +250,18 @@ def _score_ends(
         )
         return bool(ends[0][0] > shares[number] if above else ends[1][0] < shares[number])
 
+    n = np.array([inside.sum()])
     for number in range(len(shares)):
+        own = df[[number]]
+        none, every = (proportion_interval(np.array([end]), np.zeros(1), n, own, level=level) for end in (0.0, 1.0))
         low[number] = distinct[
             _first(len(distinct), lambda at, k=number: not contradicts(distinct[at], k, above=False))
         ]
         last = _first(len(distinct), lambda at, k=number: contradicts(distinct[at], k, above=True)) - 1
         high[number] = distinct[max(last, 0)]
+        # where even nobody below, or everybody, does not contradict p, the interval has no end on that side
+        low[number] = np.nan if none[1][0] >= shares[number] else low[number]
+        high[number] = np.nan if every[0][0] <= shares[number] else high[number]
     return low, high
 
 

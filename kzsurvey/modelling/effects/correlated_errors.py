@@ -17,7 +17,7 @@ from kzsurvey.modelling.effects.scenes import set_to, treatment_values
 from kzsurvey.modelling.effects.sensitivity import used_rows
 from kzsurvey.modelling.regression.formulas import model_matrix, nearest
 from kzsurvey.modelling.regression.results import Fit
-from kzsurvey.modelling.sampling.intervals import interval
+from kzsurvey.modelling.sampling.intervals import checked_level, interval
 from kzsurvey.modelling.sampling.variance import Estimator, Linearised, infer, joined, transformed
 
 _STEPS = 5
@@ -502,7 +502,7 @@ def _zero_row(
     name: str, zero: float, estimate: np.ndarray, std_error: np.ndarray, df: float, products: np.ndarray, level: float
 ) -> dict[str, object]:
     """Where one effect is 0, and from where to where it may be."""
-    beyond = np.abs(estimate) - stdtrit(df, (1 + level) / 2) * std_error
+    beyond = np.abs(estimate) - stdtrit(df, (1 + checked_level(level)) / 2) * std_error
     unclear = np.flatnonzero(beyond <= 0)
     low, high = zero, zero
     if len(unclear):

@@ -6,6 +6,7 @@ What is computed are contrasts of models. They are effects only under assumption
 names them.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -333,6 +334,20 @@ def _fitted(
     for one, formula in asked.formulas.items():
         called, kind = f"{name} ({one})".strip(), asked.kinds[one]
         fit = _FITTERS[kind](table, formula, design=design, where=rows, name=called, **options)
+        alone = {part for term in fit.extra["in_one_cluster"] for part in re.split(r"[][:()`]", term)}
+        paths = [name for name in (asked.treatment, *asked.formulas) if name in alone]
+        fail_if(
+            [
+                Fault(
+                    f"model {called}",
+                    f"term {name} that rests on a single cluster",
+                    "two clusters or more",
+                    hint="merge categories, or leave these interviews out by where",
+                )
+                for name in paths
+            ],
+            DesignError,
+        )
         found.append(_on_rows(used, prepared[one].outcome[rows[prepared[one].rows]], one, kind, fit))
     return tuple(found)
 

@@ -17,9 +17,9 @@ from kzsurvey.errors import DesignError, Fault, fail_if
 from kzsurvey.modelling.effects.margins import marginal_effects
 from kzsurvey.modelling.effects.scenes import known_value, set_to
 from kzsurvey.modelling.regression.formulas import categorical_variables, model_matrix, nearest, unknown_variables
-from kzsurvey.modelling.regression.results import Fit
+from kzsurvey.modelling.regression.results import Fit, without_error
 from kzsurvey.modelling.sampling.design import check_rows
-from kzsurvey.modelling.sampling.intervals import interval, p_value
+from kzsurvey.modelling.sampling.intervals import checked_level, interval, p_value
 
 BANDS = ("pointwise", "simultaneous", "fdr")
 SCALES = {
@@ -152,6 +152,8 @@ def interaction_curve(
     if effect.categories:
         values: list = list(effect.categories)
     else:
+        if not points >= 2:
+            raise DesignError(Fault("interaction_curve", f"{points} points", "2 or more"))
         values = np.linspace(*effect.reach, points).tolist()
     critical = None
     if band == "simultaneous":
@@ -567,7 +569,7 @@ def _estimates(fit: Fit, contrast: np.ndarray) -> tuple[np.ndarray, np.ndarray, 
     variance = np.einsum("kp,pq,kq->k", contrast, fit.covariance, contrast)
     df = fit.terms["df"].to_numpy()
     fewest = np.where(np.abs(contrast) > 0, df, np.inf).min(axis=1)
-    return estimate, np.sqrt(variance), fewest
+    return estimate, np.sqrt(np.where(without_error(fit, contrast), np.nan, np.maximum(variance, 0.0))), fewest
 
 
 def _scale(fit: Fit) -> str:
@@ -605,6 +607,7 @@ def _line(effect: _Effect, values: list) -> np.ndarray:
 
 def _critical(band: str, level: float) -> object:
     """Function of the degrees of freedom giving how many standard errors an interval reaches."""
+    checked_level(level)
     if band == "simultaneous":
         return lambda df: float(np.sqrt(2 * fdtri(2, df, level)))
     return lambda df: float(stdtrit(df, (1 + level) / 2))
@@ -632,6 +635,9 @@ def _straight(effect: _Effect) -> _Straight:
     below, above = (effect.contrast(value)[0] for value in effect.reach)
     middle, slope = (below + above) / 2, (above - below) / (high - low)
     rows = np.stack([middle, slope])
+    if without_error(effect.fit, rows).any():
+        found, hint = f"an effect of {effect.term} that rests on a single cluster", "merge categories"
+        raise DesignError(Fault(effect.title, found, "two clusters or more", hint=hint))
     centred, _, df = _estimates(effect.fit, rows)
     centre = (low + high) / 2
     whole = np.array([centred[0] - centre * centred[1], centred[1]])

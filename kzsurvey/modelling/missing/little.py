@@ -112,7 +112,7 @@ def little_test(
     """
     fail_if(unknown_variables(items, table, name="little_test"), DesignError)
     design = design_for(table, design)
-    domain = domain_rows(where, len(table))
+    domain = domain_rows(where, len(table), index=table.index)
     asked = domain & np.all([asked_rows(table, item) for item in items], axis=0)
     values = np.column_stack([numbers_of(table[item]).to_numpy(dtype=float) for item in items])
     rows = np.flatnonzero(asked & ~np.isnan(values).all(axis=1))

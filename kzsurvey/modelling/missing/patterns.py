@@ -187,7 +187,7 @@ def _asked(
     """The design, the domain, and who of it was asked each item."""
     fail_if(unknown_variables(items, table, name="missing answers"), DesignError)
     design = design_for(table, design)
-    domain = domain_rows(where, len(table))
+    domain = domain_rows(where, len(table), index=table.index)
     asked = {item: asked_rows(table, item) & domain for item in items}
     nobody = [item for item in items if not asked[item].any()]
     fail_if([Fault("missing answers", f"nobody who was asked {item!r}", "items that were asked") for item in nobody],

@@ -18,13 +18,14 @@ from kzsurvey.modelling.describing.estimates import design_from_columns
 from kzsurvey.modelling.missing.imputation import Imputed
 from kzsurvey.modelling.missing.rubin import PooledTest, Rubin, pooled_statistics, pooled_wald, rubin
 from kzsurvey.modelling.regression.comparing import LikelihoodRatio
-from kzsurvey.modelling.regression.results import Fit
+from kzsurvey.modelling.regression.results import Fit, holm
 from kzsurvey.modelling.sampling.design import Design
 from kzsurvey.modelling.sampling.intervals import interval, p_value
 from kzsurvey.modelling.scales.reliability import Reliability
 
 _POOLED = ("estimate", "std_error", "df", "conf_low", "conf_high", "p_value")
 _COUNTS = ("n", "n_dropped")
+_OF_ONE_SET = ("p_adjusted", "p_holm", "statistic", "t")  # follow from the errors of one set: no mean of them is theirs
 COSTS = ("riv", "share", "fmi", "efficiency")
 
 
@@ -289,6 +290,10 @@ def _column(
     """A column of the pooled table: pooled, the smallest count, or the mean of what else the estimator tells."""
     if name in pooled:
         return pooled[name]
+    if name == "p_holm" and "p_value" in pooled:
+        return holm(pooled["p_value"])
+    if name in _OF_ONE_SET:
+        return np.full(len(first), np.nan)
     if name == "n":
         return stacked[name].min(axis=0).astype(int)
     if name == "n_dropped":

@@ -96,6 +96,12 @@ def rubin(estimate: np.ndarray, variance: np.ndarray, *, df: np.ndarray | float 
     estimate, variance = np.asarray(estimate, dtype=float), np.asarray(variance, dtype=float)
     sets = len(estimate)
     _several(sets)
+    if estimate.shape != variance.shape:
+        found = f"estimates of shape {estimate.shape}, variances of shape {variance.shape}"
+        raise DesignError(Fault("imputation", found, "one variance for each estimate"))
+    if (variance < 0).any():
+        raise DesignError(Fault("imputation", "variances below 0", "squares of standard errors"))
+    unknown = ~np.isfinite(estimate).all(axis=0) | ~np.isfinite(variance).all(axis=0)
     within, between = variance.mean(axis=0), estimate.var(axis=0, ddof=1)
     # equal numbers differ by rounding
     between = np.where(between > 1e-24 * np.maximum(estimate.mean(axis=0) ** 2, within), between, 0.0)
@@ -106,7 +112,7 @@ def rubin(estimate: np.ndarray, variance: np.ndarray, *, df: np.ndarray | float 
     df = barnard_rubin(sets, share, np.broadcast_to(np.asarray(df, dtype=float), within.shape))
     with np.errstate(invalid="ignore"):
         fmi = np.where(np.isinf(riv), 1.0, (riv + np.where(added > 0, 2 / (df + 3), 0.0)) / (riv + 1))
-    total = np.sqrt(within + added)
+    total = np.where(unknown, np.nan, np.sqrt(within + added))
     return Rubin(estimate.mean(axis=0), total, df, within, between, riv, share, fmi, 1 / (1 + fmi / sets))
 
 
@@ -124,6 +130,7 @@ def barnard_rubin(sets: int, share: np.ndarray, df: np.ndarray) -> np.ndarray:
     >>> barnard_rubin(20, np.array([0.0, 0.3, 0.3]), np.array([50.0, 50.0, np.inf])).round(2).tolist()
     [50.0, 29.05, 211.11]
     """
+    df = np.where(np.asarray(df) > 0, df, 0.0)
     known = np.maximum(share, 1e-12)
     old = (sets - 1) / known**2
     with np.errstate(invalid="ignore"):
@@ -225,6 +232,9 @@ def pooled_statistics(statistics: np.ndarray, df: float) -> PooledTest:
     statistics = np.maximum(np.asarray(statistics, dtype=float), 0.0)
     sets = len(statistics)
     _several(sets)
+    if not (df > 0 and np.isfinite(statistics).all()):
+        found = f"statistics {statistics.tolist()} of {df} degrees of freedom"
+        raise DesignError(Fault("pooled test", found, "finite statistics, degrees of freedom above 0"))
     riv = (1 + 1 / sets) * float(np.sqrt(statistics).var(ddof=1))
     f = max((statistics.mean() / df - (sets + 1) / (sets - 1) * riv) / (1 + riv), 0.0)
     below = np.inf if riv < 1e-12 else df ** (-3 / sets) * (sets - 1) * (1 + 1 / riv) ** 2

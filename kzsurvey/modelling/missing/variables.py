@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from kzsurvey.errors import DesignError, Fault, fail_if
-from kzsurvey.modelling.regression.formulas import nearest
+from kzsurvey.modelling.regression.formulas import nearest, unknown_variables
+from kzsurvey.modelling.sampling.design import domain_rows
 from kzsurvey.survey.record import MISSING_REASONS
 
 METHODS = {
@@ -80,9 +81,10 @@ def asked_rows(
     >>> asked_rows(table, "hours").tolist()
     [True, False, True]
     """
+    fail_if(unknown_variables([name], table, name="asked"), DesignError)
     known = table[name].notna().to_numpy()
     if asked is not None:
-        return known | np.asarray(asked, dtype=bool)
+        return known | domain_rows(asked, len(table), place=f"asked {name}", index=table.index)
     if f"{name}__missing" not in table:
         return np.ones(len(table), dtype=bool)
     reason = table[f"{name}__missing"].astype("object")

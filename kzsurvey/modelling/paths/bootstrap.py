@@ -1,13 +1,14 @@
 """Terms of a path model over clusters drawn again within strata: warm starts, all draws in one product of matrices."""
 
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from kzsurvey.errors import DesignError, Fault, fail_if
 from kzsurvey.modelling.effects.refits import bootstrap_factors
-from kzsurvey.modelling.paths.estimation import Fitted, group_values, squares_objective
+from kzsurvey.modelling.paths.estimation import Fitted, group_values, squares_objective, still_varying
 from kzsurvey.modelling.paths.normal import Sums, normal_objective, normal_slopes, products, sums_of
 from kzsurvey.modelling.paths.results import PathFit, Solved, term_values
 from kzsurvey.modelling.paths.solving import solve, solve_near
@@ -130,13 +131,23 @@ def _faults(solved: Solved, draws: int, seed: int, place: str) -> list[Fault]:
 def _draws(solved: Solved, draws: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """(draws, q) parameters, and whether each search ended."""
     refit = _likelihood_refit(solved) if solved.sample.estimator == "ML" else _squares_refit(solved)
+    cluster, weight = solved.sample.design.stages[0].cluster, solved.sample.design.weight
     found, ended = [], []
     for factors in bootstrap_factors(solved.sample.design, draws, rows=1, seed=seed):
         for begin in range(0, factors.shape[1], _BLOCK):
-            theta, converged = refit(factors[:, begin : begin + _BLOCK])
+            some = factors[:, begin : begin + _BLOCK]
+            with np.errstate(all="ignore"):  # of draws in which a variable is constant, and which do not count
+                theta, converged = refit(some)
             found.append(theta)
-            ended.append(converged)
+            ended.append(converged & still_varying(solved.sample, partial(_drawn_sums, some, cluster, weight)))
     return np.concatenate(found), np.concatenate(ended)
+
+
+def _drawn_sums(
+    factors: np.ndarray, cluster: np.ndarray, weight: np.ndarray, rows: np.ndarray, values: np.ndarray
+) -> np.ndarray:
+    """Weighted sums of some rows under each draw of clusters."""
+    return np.bincount(cluster[rows], weights=weight[rows] * values, minlength=len(factors)) @ factors
 
 
 def _likelihood_refit(solved: Solved):

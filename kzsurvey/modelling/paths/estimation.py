@@ -4,7 +4,7 @@ A fit hands out scores of every row and bread, so that strata, clusters, finite 
 weights enter through :func:`kzsurvey.modelling.sampling.variance.infer` alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -42,6 +42,7 @@ from kzsurvey.modelling.paths.starting import Moment, start_values
 from kzsurvey.modelling.sampling.design import Design
 from kzsurvey.modelling.sampling.variance import Estimator, Linearised
 
+_VARIES = 1e-9  # a share of its variance in the sample below which a variable is constant
 ESTIMATORS = ("ML", "DWLS", "WLS", "ULS", "GLS")
 
 
@@ -409,6 +410,11 @@ def estimator_of(sample: Sample, fitted: Fitted) -> Estimator:
     """The model as a function of weights, for the variance core; refits start at the solution."""
 
     def refits(weight: np.ndarray) -> np.ndarray:
+        sound = still_varying(sample, lambda rows, values: values @ weight[rows])
+        if not sound.all():
+            found = f"{int((~sound).sum())} of {len(sound)} replicates in which a variable does not vary"
+            allowed = "variables that vary, and every category, in each"
+            raise DesignError(Fault("paths", found, allowed, hint="merge categories, or leave the variable out"))
         theta, converged = refitted(sample, fitted, weight.T)
         if not converged.all():
             found = f"{int((~converged).sum())} of {len(converged)} replicates without a solution"
@@ -431,6 +437,36 @@ def refitted(sample: Sample, fitted: Fitted, weight: np.ndarray) -> tuple[np.nda
     start = np.repeat(fitted.theta[None], len(weight), axis=0)
     found = solve(objective, start, constraints=fitted.constraints)
     return found.theta, found.converged
+
+
+def still_varying(sample: Sample, total: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> np.ndarray:
+    """Under which of several sets of weights every variable still varies, with every category, in every group.
+
+    A search ends somewhere as well where a variable is constant: at a number that means nothing.
+
+    Parameters
+    ----------
+    sample : Sample
+    total : function of (m,) rows and (m,) values giving their (R,) weighted sums
+
+    Returns
+    -------
+    (R,) flags
+    """
+    columns, sound = sample.columns, True
+    for code in range(len(columns.groups)):
+        for answers, name in zip(columns.answers.T, sample.variables.observed, strict=True):
+            rows = np.flatnonzero((columns.group == code) & np.isfinite(answers))
+            values = answers[rows]
+            if name in columns.levels:
+                there = [total(rows, (values == level) * 1.0) for level in range(len(columns.levels[name]))]
+                sound = sound & (np.array(there) > 0).all(axis=0)
+                continue
+            unit = (values - values.mean()) / max(values.std(), np.finfo(float).tiny)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                whole, first, second = (total(rows, part) for part in (np.ones(len(rows)), unit, unit**2))
+                sound = sound & (second / whole - (first / whole) ** 2 > _VARIES)
+    return sound
 
 
 def plain_rows(variables: Variables, groups: Sequence[str], *, saturated: bool) -> tuple[Parameter, ...]:

@@ -208,6 +208,8 @@ def _option_faults(request: dict, place: str) -> list[Fault]:
         faults.append(Fault(place, "equal or partial without groups", "groups= a column"))
     if not 0 < request["level"] < 1:
         faults.append(Fault(place, f"level {request['level']}", "a number between 0 and 1"))
+    if not 0 <= request["empty_cells"] < np.inf:
+        faults.append(Fault(place, f"empty_cells {request['empty_cells']}", "a number from 0 up"))
     if request["likelihood"] == "wishart" and request["missing"] != "listwise":
         faults.append(Fault(place, "likelihood wishart with answers missing", "missing listwise"))
     return faults
@@ -333,7 +335,21 @@ def _solution_faults(sample: Sample, fitted: Fitted, place: str) -> list[Fault]:
         found = f"no solution after {fitted.steps} steps"
         hint = "other starting values: start(0.5)*; fewer parameters; latent variables that items share"
         return [Fault(place, found, "a model that converges", hint=hint)]
-    return []
+    return _broken_constraints(fitted, place)
+
+
+def _broken_constraints(fitted: Fitted, place: str) -> list[Fault]:
+    """Constraints that contradict each other: the search ends between them."""
+    if fitted.constraints is None:
+        return []
+    gaps, size = np.abs(fitted.constraints(fitted.theta)), np.linalg.norm(fitted.slopes, axis=1)
+    far = ~(gaps <= 1e-6 * (1 + size * np.abs(fitted.theta).max()))
+    return [
+        Fault(place, f"constraint {one.text} that is not met ({gap:.3g} off)", "constraints that can hold together",
+              one.line, str(one.column))
+        for one, gap, bad in zip(fitted.constraints.definitions, gaps, far, strict=True)
+        if bad
+    ]  # fmt: skip
 
 
 def _hint(model: Model, free: Sequence[str]) -> str:
@@ -368,6 +384,11 @@ def _result(sample: Sample, fitted: Fitted, read: Syntax, request: dict, columns
         "kind": "paths",
     }
     terms, inner = path_terms(solved, about)
+    endless = terms.loc[~np.isfinite(terms["estimate"].to_numpy(dtype=float)), "term"]
+    place = f"model {request['name']}".strip()
+    fail_if(
+        [Fault(place, f"{one} is not a finite number", "a definition with a value") for one in endless], DesignError
+    )
     clusters = np.unique(sample.design.stages[0].cluster[columns.used])
     summary = {"n": sample.count, "n_dropped": columns.dropped, "clusters": len(clusters), "df": df}
     summary |= {"steps": fitted.steps, "groups": len(columns.groups)}

@@ -162,9 +162,18 @@ def _improper(solved: Solved) -> list[str]:
         ):
             found.append(f"latent variables whose covariances are no covariances (not positive definite){where}")
     bend = solved.fitted.information
-    if solved.fitted.slopes is None and len(bend) and np.linalg.eigvalsh((bend + bend.T) / 2)[0] <= 0:
+    if solved.fitted.slopes is None and len(bend) and not _curves_up(bend):
         found.append("the observed information is not positive definite: standard errors cannot be trusted")
     return found
+
+
+def _curves_up(bend: np.ndarray) -> bool:
+    """Whether a symmetric matrix is positive definite, whatever the units of its parameters."""
+    size = np.sqrt(np.abs(np.diag(bend)))
+    if not (np.diag(bend) > 0).all():
+        return False
+    scaled = bend / np.outer(size, size)
+    return bool(np.linalg.eigvalsh((scaled + scaled.T) / 2)[0] > 0)
 
 
 def _cells(solved: Solved) -> list[str]:

@@ -16,8 +16,8 @@ from kzsurvey.modelling.coded.coded_regression import coded_regression
 from kzsurvey.modelling.coded.human_samples import draw_sample
 from kzsurvey.modelling.describing.organisations import intraclass
 from kzsurvey.modelling.regression.regression import Regression, regress
-from kzsurvey.modelling.sampling.design import Design, domain_rows, make_design
-from kzsurvey.modelling.sampling.intervals import interval
+from kzsurvey.modelling.sampling.design import Design, check_rows, domain_rows, make_design
+from kzsurvey.modelling.sampling.intervals import checked_level, interval
 from kzsurvey.modelling.sampling.variance import infer, joined, transformed
 
 _DRAWS = 1000  # of the paths of a mediation, for its Monte Carlo interval
@@ -119,6 +119,7 @@ def power(
     >>> found[["villages", "power"]].round(2).values.tolist()
     [[20.0, 0.53], [80.0, 0.97]]
     """
+    checked_level(level)
     fail_if(_kind_faults(kind, effects), DesignError)
     sample = dict(zip(_SAMPLE, (villages, interviews, strata, icc, size_variation, weight_variation), strict=True))
     options = sample | KINDS[kind].effects | effects
@@ -128,7 +129,7 @@ def power(
 
 
 def sample_shape(
-    variables: Sequence[str], frame: pd.DataFrame, *, design: Design, where: np.ndarray | None = None
+    variables: Sequence[str], table: pd.DataFrame, *, design: Design, where: np.ndarray | None = None
 ) -> dict[str, float]:
     """The shape of a sample that there is, as :func:`power` takes it: ``power(kind, **sample_shape(...), effect=...)``.
 
@@ -136,7 +137,7 @@ def sample_shape(
     ----------
     variables : names of columns
         Whose intraclass correlations are averaged (those below 0 count as 0).
-    frame : DataFrame, one row per interview
+    table : DataFrame, one row per interview
     design : Design
     where : (n,) bool array, the domain
 
@@ -147,17 +148,18 @@ def sample_shape(
 
     Examples
     --------
-    >>> frame = pd.DataFrame({"y": [1.0, 2.0, 2.0, 3.0, 5.0, 4.0], "village": [1, 1, 2, 2, 3, 3]})
-    >>> shape = sample_shape(["y"], frame, design=make_design(frame, clusters="village"))
+    >>> table = pd.DataFrame({"y": [1.0, 2.0, 2.0, 3.0, 5.0, 4.0], "village": [1, 1, 2, 2, 3, 3]})
+    >>> shape = sample_shape(["y"], table, design=make_design(table, clusters="village"))
     >>> {name: round(float(value), 2) for name, value in shape.items()}
     {'villages': 3.0, 'interviews': 2.0, 'strata': 1.0, 'icc': 0.81, 'size_variation': 0.0, 'weight_variation': 0.0}
     """
-    inside = domain_rows(where, len(frame), place="sample_shape")
+    check_rows(design, table, where, place="sample_shape")
+    inside = domain_rows(where, len(table), place="sample_shape")
     first = design.stages[0]
     sizes = np.bincount(first.cluster[inside])
     there, sizes = np.flatnonzero(sizes), sizes[sizes > 0]
     weight = design.weight[inside]
-    found = intraclass(list(variables), frame, groups=first.cluster, where=inside, draws=0)
+    found = intraclass(list(variables), table, groups=first.cluster, where=inside, draws=0)
     icc = found.loc[found["statistic"] == "ICC1", "estimate"].clip(lower=0).mean()
     return {
         "villages": len(sizes),

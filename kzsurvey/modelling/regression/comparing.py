@@ -11,7 +11,7 @@ from scipy.special import chdtrc, fdtrc, ndtr
 
 from kzsurvey.errors import DesignError, Fault, fail_if
 from kzsurvey.modelling.regression.regression import wald_test
-from kzsurvey.modelling.regression.results import Fit
+from kzsurvey.modelling.regression.results import Fit, one_cluster_faults
 
 STATISTICS = (
     "n", "n_dropped", "clusters", "df", "r_squared", "deviance", "aic", "effective_parameters", "wald_f", "wald_p",
@@ -164,6 +164,7 @@ def likelihood_ratio_test(larger: Fit, smaller: Fit) -> LikelihoodRatio:
     if any("unscaled" not in fit.extra or "deviance" not in fit.summary for fit in (larger, smaller)):
         raise DesignError(Fault(place, f"no likelihood of kind {larger.kind}", "a regression or ordinal model"))
     tested = _left_out(larger, smaller)
+    fail_if(one_cluster_faults(larger, larger.terms["term"].iloc[tested].tolist()), DesignError)
     places = np.ix_(tested, tested)
     factors = np.linalg.eigvals(np.linalg.solve(larger.extra["unscaled"][places], larger.covariance[places])).real
     statistic = float(smaller.summary["deviance"] - larger.summary["deviance"])

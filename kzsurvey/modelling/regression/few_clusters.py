@@ -73,9 +73,8 @@ def corrected(
     """
     _, curvature, _ = working(problem.family, problem.y, solution.eta, loss=False)
     root, variance = np.sqrt(curvature), problem.family.variance(problem.family.mean(solution.eta))
-    X, e = (problem.columns * root).T, solution.residual / root
-    bread = np.linalg.inv(solution.information)
-    middle = bread @ ((X * (weight**2)[:, None]).T @ X) @ bread
+    e, (X, back) = solution.residual / root, _apart((problem.columns * root).T, weight)
+    middle = (X * (weight**2)[:, None]).T @ X
     order = np.argsort(cluster, kind="stable")
     edges = np.flatnonzero(np.diff(cluster[order])) + 1
     members = np.split(order, edges)
@@ -88,14 +87,14 @@ def corrected(
         found = f"small_sample CR2 with {most} rows in a cluster"
         raise DesignError(Fault(problem.place, found, f"at most {_LARGEST} rows", hint="CR3, or none"))
     parts = [
-        _cluster(X[rows], e[rows], weight[rows], None if equal else variance[rows], bread, middle, correction)
+        _cluster(X[rows], e[rows], weight[rows], None if equal else variance[rows], back, middle, correction)
         for rows in members
     ]
     scores = np.array([part[0] for part in parts])
     plain, weighted, sizes = (np.array([part[number] for part in parts]) for number in (1, 2, 3))
     constant = _constant(correction, len(members), *X.shape)
-    covariance = constant * bread @ (scores.T @ scores) @ bread
-    df = [_satterthwaite(plain[..., j], weighted[..., j], sizes[:, j], bread, middle) for j in range(X.shape[1])]
+    covariance = constant * back.T @ (scores.T @ scores) @ back
+    df = [_satterthwaite(plain[..., j], weighted[..., j], sizes[:, j], middle) for j in range(X.shape[1])]
     return covariance, np.array(df)
 
 
@@ -143,12 +142,23 @@ def _constant(correction: str, clusters: int, rows: int, terms: int) -> float:
     return constants.get(correction, 1.0)
 
 
+def _apart(X: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Columns turned so that their weighted squares are the unit matrix, and the way back to the coefficients.
+
+    Sums of squares of columns that nearly repeat each other (a predictor far from 0, and the intercept) would lose the
+    digits that the correction lives on.
+    """
+    size, root = np.linalg.norm(X, axis=0), np.sqrt(weight)[:, None]
+    turned, triangle = np.linalg.qr(X / size * root)
+    return turned / root, np.linalg.inv(triangle).T / size
+
+
 def _cluster(
     X: np.ndarray,
     e: np.ndarray,
     weight: np.ndarray,
     variance: np.ndarray | None,
-    bread: np.ndarray,
+    back: np.ndarray,
     middle: np.ndarray,
     correction: str,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -159,11 +169,11 @@ def _cluster(
     directions.
     """
     weighted = X * weight[:, None]
-    pull = weighted @ bread  # W X M: column j is the cluster's share in coefficient j
+    pull = weighted @ back  # W X M: column j is the cluster's share in coefficient j
     if correction in ("CR2", "CR3"):
         basis = _basis(np.concatenate([X, weighted], axis=1))
         near, far = basis.T @ X, basis.T @ weighted
-        hat = near @ bread @ far.T
+        hat = near @ far.T
         left = -hat - hat.T + near @ middle @ near.T if correction == "CR2" else -hat
         if correction == "CR2" and variance is not None:
             inner = np.eye(len(X)) + basis @ left @ basis.T
@@ -190,10 +200,8 @@ def _inverse(left: np.ndarray) -> np.ndarray:
     return np.linalg.pinv(left, rcond=1e-12)
 
 
-def _satterthwaite(
-    plain: np.ndarray, weighted: np.ndarray, sizes: np.ndarray, bread: np.ndarray, middle: np.ndarray
-) -> float:
+def _satterthwaite(plain: np.ndarray, weighted: np.ndarray, sizes: np.ndarray, middle: np.ndarray) -> float:
     """Degrees of freedom of one term from the cross-products of its clusters' shares."""
-    cross = weighted @ bread @ plain.T
+    cross = weighted @ plain.T
     products = np.diag(sizes) - cross - cross.T + plain @ middle @ plain.T
     return float(np.trace(products) ** 2 / (products**2).sum())

@@ -16,7 +16,7 @@ from formulaic import Formula, ModelSpec, SimpleFormula
 from formulaic.errors import DataMismatchWarning, FormulaicError
 
 from kzsurvey.errors import DesignError, Fault, fail_if
-from kzsurvey.modelling.sampling.design import domain_rows
+from kzsurvey.modelling.sampling.design import domain_rows, repeated_names
 
 _FUNCTIONS = {"np": np}  # what a formula may use beside the transforms of formulaic (C, center, scale, poly, bs)
 _CODED = re.compile(r"C\((`[^`]+`|\w+)(?:,.*)?\)")
@@ -91,7 +91,8 @@ def prepare(
     needed = sorted({*parsed.variables, *also})
     unknown = unknown_variables(needed, table, name=name)
     fail_if([replace(fault, hint=_quoted(fault.hint)) for fault in unknown], DesignError)
-    domain = domain_rows(where, len(table), place=_model(name))
+    fail_if(repeated_names(table, needed, _model(name)), DesignError)
+    domain = domain_rows(where, len(table), place=_model(name), index=table.index)
     columns = {column: table[column] for column in needed}
     rows = domain & _known(columns, len(table))
     if not rows.any():
@@ -393,7 +394,7 @@ def offset_numbers(table: pd.DataFrame, offset: str, rows: np.ndarray, *, name: 
 def _outcome_faults(outcome: pd.Series, left: str, name: str) -> list[Fault]:
     """An outcome such as the log of 0."""
     values = outcome.to_numpy()
-    bad = int(np.isinf(values).sum()) if values.dtype == float else 0
+    bad = int((~np.isfinite(values)).sum()) if values.dtype == float else 0
     found = f"outcome {left} is not a finite number in {bad} interviews"
     return [Fault(_model(name), found, "finite numbers")] if bad else []
 

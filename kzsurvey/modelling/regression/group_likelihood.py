@@ -144,7 +144,11 @@ def evaluate(moments: Moments, factor: np.ndarray, variance: float | None = None
     weighted = pulled * weight[:, None, None]
     taken = _rows(moments.zx).T @ _rows(_product(covariance, weighted))
     products = moments.whole - (taken + taken.T) / 2
-    triangle = cho_factor(products[:-1, :-1], lower=True)
+    try:
+        triangle = cho_factor(products[:-1, :-1], lower=True)
+    except np.linalg.LinAlgError as error:
+        found = "terms that groups and rows leave nothing to tell from"
+        raise DesignError(Fault("model", found, "more rows inside the groups, or fewer terms")) from error
     beta = cho_solve(triangle, products[:-1, -1])
     unscaled = cho_solve(triangle, np.eye(width - 1))
     squares = float(products[-1, -1] - products[:-1, -1] @ beta)

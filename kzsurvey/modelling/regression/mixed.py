@@ -29,6 +29,7 @@ from kzsurvey.modelling.regression.regression import refuse_repeats
 from kzsurvey.modelling.regression.results import Fit, terms_table
 from kzsurvey.modelling.regression.solving import gram, spread
 from kzsurvey.modelling.sampling.design import Design, Stage, check_rows, domain_rows
+from kzsurvey.modelling.sampling.intervals import checked_level
 from kzsurvey.modelling.sampling.threads import one_thread
 from kzsurvey.modelling.sampling.variance import Estimator, Linearised
 
@@ -140,6 +141,7 @@ def fit_mixed(
     [{'term': 'Intercept', 'variance': 5.656, 'share': 0.939}, {'term': 'residual', 'variance': 0.367, 'share': 0.061}]
     """
     place = f"model {name}".strip()
+    checked_level(level)
     fail_if(
         [*unknown_variables([groups], table, name=name), *_option_faults(family, slopes, nodes, place)], DesignError
     )

@@ -6,6 +6,7 @@ level nobody chose has no threshold: it is left out and counted.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -27,8 +28,8 @@ from kzsurvey.modelling.regression.cumulative import (
     solve,
 )
 from kzsurvey.modelling.regression.formulas import Prepared, model_matrix, nearest, offset_numbers, prepare
-from kzsurvey.modelling.regression.regression import refuse_no_variance, refuse_repeats, wald_test
-from kzsurvey.modelling.regression.results import Fit, terms_table
+from kzsurvey.modelling.regression.regression import in_one_cluster, refuse_no_variance, refuse_repeats, wald_test
+from kzsurvey.modelling.regression.results import Fit, one_cluster_faults, terms_table
 from kzsurvey.modelling.regression.solving import spread
 from kzsurvey.modelling.sampling.design import Design, check_rows, degrees_of_freedom
 from kzsurvey.modelling.sampling.threads import one_thread
@@ -142,7 +143,9 @@ def ordinal_regress(
     matrix = np.asarray(matrix, dtype=float).reshape(len(design), -1)
     columns = names or tuple(f"x{number}" for number in range(1, matrix.shape[1] + 1))
     rows = slice(None) if where is None or np.all(where) else np.flatnonzero(where)
-    codes, X = np.asarray(outcome)[rows].astype(np.int64), matrix[rows]
+    codes, X = _codes(outcome, design, rows, title), matrix[rows]
+    if not np.isfinite(X).all():
+        raise DesignError(Fault(title, "terms that are missing or infinite in some interviews", "finite numbers"))
     levels = levels or tuple(str(code) for code in range(int(codes.max(initial=-1)) + 1))
     shift = np.zeros(len(codes)) if offset is None else np.asarray(offset, dtype=float)[rows]
     varying = np.isin(np.arange(len(columns)), np.asarray(nonproportional, dtype=int))
@@ -222,8 +225,8 @@ def fit_ordinal(
         ``wald_f``, ``wald_df``, ``wald_p`` (all slopes), ``effective_parameters``, ``aic``. ``extra`` holds
         ``estimator``, ``spec``, ``rows``, ``design``, ``predict`` (function of parameters and a table: (n, K)
         probabilities), ``expected`` (the same, table first: function of the parameters), ``fitted``, ``levels``,
-        ``unused_levels``, ``link``, ``nonproportional``, ``columns`` (term of the formula to its columns), ``by_cut``
-        and ``unscaled``.
+        ``unused_levels``, ``link``, ``nonproportional``, ``columns`` (term of the formula to its columns), ``by_cut``,
+        ``unscaled`` and ``in_one_cluster`` (terms without an error, see :func:`fit_regression`).
 
     References
     ----------
@@ -271,6 +274,13 @@ def fit_ordinal(
         found.names, found.estimate, found.covariance, found.term_df,
         level=level, **about, outcome=prepared.left, kind="ordinal",
     )  # fmt: skip
+    directions = np.zeros((len(terms), 0))
+    if design.replicates is None:
+        cluster = np.tile(design.stages[0].cluster[rows], len(levels) - 1)
+        moves = partial(_moves, prepared.matrix[:, keep], columns, found.names, len(levels) - 1)
+        directions = in_one_cluster(np.linalg.inv(found.unscaled), found.covariance, moves, cluster)
+    alone = directions.any(axis=1)
+    terms.loc[alone, ["std_error", "conf_low", "conf_high", "p_value"]] = np.nan
     counts = {"levels": len(levels), "unused_levels": len(unused)}
     summary = {"n": about["n"], "n_dropped": about["n_dropped"], **_summary(found, rows, design), **counts}
     fitted = np.where(rows[:, None], found.fitted, np.nan)
@@ -290,6 +300,8 @@ def fit_ordinal(
         "predict": lambda parameters, table: expected(table)(parameters),
         "by_cut": found.by_cut,
         "unscaled": found.unscaled,
+        "in_one_cluster": tuple(terms.loc[alone, "term"]),
+        "directions_in_one_cluster": directions,
     }
     return Fit(name, "ordinal", terms, summary, found.covariance, extra)
 
@@ -340,9 +352,10 @@ def proportional_odds_test(fit: Fit) -> pd.DataFrame:
         found = "an ordinal model without terms" if fit.kind == "ordinal" else f"a model of kind {fit.kind}"
         raise DesignError(Fault(title, found, "an ordinal model with at least one term"))
     extra = fit.extra
-    slopes, covariance = infer(extra["by_cut"], extra["design"])
     groups, cuts = extra["columns"], len(extra["levels"]) - 1
     columns = [column for group in groups.values() for column in group]
+    fail_if(one_cluster_faults(fit, columns), DesignError)
+    slopes, covariance = infer(extra["by_cut"], extra["design"])
     contrast = np.hstack([-np.ones((cuts - 1, 1)), np.eye(cuts - 1)])
     df = degrees_of_freedom(extra["design"], extra["rows"])
     asked = dict(groups) | {"": [column for column in columns if column not in extra["nonproportional"]]}
@@ -455,6 +468,29 @@ def _df_faults(df: float, layout: Layout, design: Design, where: np.ndarray | No
     left, slopes = degrees_of_freedom(design, where), len(layout.names) - layout.cuts
     found = f"{slopes} slopes on {left:g} degrees of freedom (clusters less strata)"
     return [Fault(title, found, f"fewer than {left:g} slopes", hint="fewer terms, or more clusters")]
+
+
+def _moves(matrix: np.ndarray, columns: tuple[str, ...], names: tuple[str, ...], cuts: int) -> np.ndarray:
+    """(cuts x n, q) derivatives of the linear predictor at every cut by thresholds and slopes."""
+    parts = []
+    for cut in names[:cuts]:
+        own = [*columns, *(f"{column}:{cut}" for column in columns)]
+        part = np.zeros((len(matrix), len(names)))
+        part[:, names.index(cut)] = 1.0
+        for number, name in enumerate(own):
+            if name in names[cuts:]:
+                part[:, names.index(name, cuts)] = -matrix[:, number % len(columns)]
+        parts.append(part)
+    return np.concatenate(parts)
+
+
+def _codes(outcome: np.ndarray, design: Design, rows: slice | np.ndarray, title: str) -> np.ndarray:
+    """Levels of the rows used, counted from 0."""
+    check_rows(design, np.asarray(outcome), place=title)
+    codes = np.asarray(outcome, dtype=float)[rows]
+    if not (np.isfinite(codes) & (codes >= 0) & (codes == np.floor(codes))).all():
+        raise DesignError(Fault(title, "an outcome with values other than whole numbers from 0 up", "codes of levels"))
+    return codes.astype(np.int64)
 
 
 def _refuse_without_weight(

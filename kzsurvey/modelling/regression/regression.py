@@ -16,7 +16,7 @@ from kzsurvey.modelling.regression.families import FAMILIES, Family
 from kzsurvey.modelling.regression.few_clusters import corrected, least_move, small_sample_faults
 from kzsurvey.modelling.regression.formulas import Prepared, model_matrix, nearest, offset_numbers, prepare
 from kzsurvey.modelling.regression.results import Fit, terms_table
-from kzsurvey.modelling.regression.solving import Problem, Refit, gram, solve, spread
+from kzsurvey.modelling.regression.solving import Problem, Refit, bread_of, gram, solve, spread
 from kzsurvey.modelling.sampling.design import Design, check_rows, degrees_of_freedom, domain_rows
 from kzsurvey.modelling.sampling.threads import one_thread
 from kzsurvey.modelling.sampling.variance import Estimator, effective_df, infer
@@ -38,6 +38,8 @@ class Regression:
     deviance, null_deviance : float, with weights that average 1
     unscaled : (p, p) array, covariance of a simple random sample with dispersion 1
     estimator : (n,) weights -> Linearised, the same fit under other weights
+    in_one_cluster : (p, k) array, directions of the coefficients that rest on the rows of a single cluster, so that
+        their error is unknown; mostly none
     """
 
     estimate: np.ndarray
@@ -49,6 +51,7 @@ class Regression:
     null_deviance: float
     unscaled: np.ndarray
     estimator: Estimator
+    in_one_cluster: np.ndarray
 
 
 @one_thread
@@ -114,11 +117,19 @@ def regress(
     """
     place = f"model {name}".strip()
     family, matrix = _family(family, place), np.asarray(matrix, dtype=float)
-    check_rows(design, matrix, where, place=place)
+    if matrix.ndim != 2:
+        raise DesignError(
+            Fault(place, f"a matrix of shape {matrix.shape}", "one row per interview, one column per term")
+        )
+    check_rows(
+        design, matrix, where, np.asarray(outcome) if isinstance(outcome, list) else outcome, offset, place=place
+    )
     where = domain_rows(where, len(matrix), place=place)
     where = None if where.all() else where
     rows = slice(None) if where is None else np.flatnonzero(where)
     shift = 0.0 if offset is None else np.asarray(offset, dtype=float)[rows]
+    if names and len(names) != matrix.shape[1]:
+        raise DesignError(Fault(place, f"{len(names)} names for {matrix.shape[1]} columns", "one for each"))
     names = names or tuple(f"x{number}" for number in range(1, matrix.shape[1] + 1))
     columns = np.ascontiguousarray(matrix[rows].T)
     problem = Problem(np.asarray(outcome, dtype=float)[rows], columns, shift, family, names, place)
@@ -137,6 +148,9 @@ def _regressed(problem: Problem, design: Design, where: np.ndarray | None, small
     term_df = np.full(lost + 1, df)
     estimate, covariance = infer(estimator, design)
     refuse_no_variance(covariance, estimate, problem.names, problem.place.removeprefix("model").strip())
+    alone = np.zeros((lost + 1, 0))
+    if design.replicates is None:
+        alone = in_one_cluster(full.information, covariance, lambda: problem.columns.T, design.stages[0].cluster[rows])
     if rule != "design":
         term_df = effective_df(estimator(design.weight), whole, design, rule, lost=lost, place=problem.place)
     if small_sample != "none":
@@ -154,8 +168,9 @@ def _regressed(problem: Problem, design: Design, where: np.ndarray | None, small
         fitted=spread(mu, rows, len(design)),
         deviance=float(relative @ family.deviance(problem.y, mu)),
         null_deviance=float(relative @ family.deviance(problem.y, _null_fit(problem, weight))),
-        unscaled=np.linalg.inv(full.information) * weight.mean(),
+        unscaled=bread_of(problem, weight, full) * weight.mean(),
         estimator=estimator,
+        in_one_cluster=alone,
     )
 
 
@@ -198,7 +213,9 @@ def fit_regression(
         intercept), and for outcomes 0-1 and counts ``aic`` with its ``effective_parameters``; ``extra`` holds
         ``fitted``, ``family``, ``offset``, ``spec``, ``rows``, ``design``, ``estimator`` (weights -> Linearised),
         ``predict`` (coefficients, table -> expected outcome), ``unscaled`` (covariance of a simple random sample with
-        dispersion 1) and ``small_sample``.
+        dispersion 1), ``small_sample`` and ``in_one_cluster``: terms that rest on the rows of a single cluster (a
+        category that nobody else is in, or that all others are compared with). One cluster does not tell how clusters
+        differ, so that their error, interval and p value are missing (R gives an error that leaves this cluster out).
 
     References
     ----------
@@ -227,6 +244,8 @@ def fit_regression(
         prepared.names, found.estimate, found.covariance, found.term_df,
         level=level, **about, outcome=prepared.left, kind=family.name,
     )  # fmt: skip
+    alone = found.in_one_cluster.any(axis=1)
+    terms.loc[alone, ["std_error", "conf_low", "conf_high", "p_value"]] = np.nan
     summary = _summary(found, prepared.names, outcome, where, design, family)
     summary = {"n": about["n"], "n_dropped": about["n_dropped"], **summary}
     extra = {
@@ -240,6 +259,8 @@ def fit_regression(
         "predict": _predictor(prepared, family, offset, name),
         "unscaled": found.unscaled,
         "small_sample": small_sample,
+        "in_one_cluster": tuple(np.array(prepared.names, dtype=object)[alone]),
+        "directions_in_one_cluster": found.in_one_cluster,
     }
     return Fit(name, family.name, terms, summary, found.covariance, extra)
 
@@ -253,6 +274,11 @@ def wald_test(estimate: np.ndarray, covariance: np.ndarray, df: float) -> tuple[
     covariance : (q, q) array
     df : float, below the line
 
+    Raises
+    ------
+    DesignError
+        No coefficients, or some without an estimate or an error.
+
     Examples
     --------
     >>> statistic, above, probability = wald_test(np.array([2.0]), np.array([[1.0]]), 10)
@@ -260,6 +286,8 @@ def wald_test(estimate: np.ndarray, covariance: np.ndarray, df: float) -> tuple[
     (4.0, 1, 0.0734)
     """
     size = np.sqrt(np.diag(covariance))
+    if not (len(size) and np.isfinite(estimate).all() and np.isfinite(size).all() and (size > 0).all()):
+        raise DesignError(Fault("wald_test", "coefficients without an estimate or an error", "errors above 0"))
     correlation = covariance / np.outer(size, size)
     rank = int(np.linalg.matrix_rank(correlation, hermitian=True))
     scaled = estimate / size
@@ -286,6 +314,9 @@ def _family(family: Family | str, place: str) -> Family:
     if isinstance(family, str) and family not in FAMILIES:
         hint = nearest({"logit": "logistic"}.get(family, family), FAMILIES)
         raise DesignError(Fault(place, f"unknown family {family!r}", ", ".join(FAMILIES), hint=hint))
+    if not isinstance(family, (str, Family)):
+        hint = "statsmodels_family(family) takes one of statsmodels"
+        raise DesignError(Fault(place, f"a family of kind {type(family).__name__}", ", ".join(FAMILIES), hint=hint))
     return FAMILIES[family] if isinstance(family, str) else family
 
 
@@ -322,7 +353,9 @@ def _refuse_unanswerable(
     place = problem.place
     if not len(problem.columns):
         raise DesignError(Fault(place, "a formula without terms", "at least an intercept"))
-    faults = _outcome_faults(problem, design.stages[0].cluster[rows])
+    faults = _unknown_faults(problem)
+    fail_if(faults, DesignError)
+    faults += _outcome_faults(problem, design.stages[0].cluster[rows])
     faults += small_sample_faults(small_sample, design, place)
     if small_sample != "none" and rule != "design":
         faults.append(Fault(place, f"df {rule!r} with small_sample {small_sample}, which has its own", "df design"))
@@ -333,6 +366,17 @@ def _refuse_unanswerable(
         faults += [Fault(place, found, f"at most {left:g} coefficients", hint="fewer terms, or more clusters")]
     fail_if(faults, DesignError)
     refuse_repeats(problem.columns.T, problem.names, place.removeprefix("model").strip())
+
+
+def _unknown_faults(problem: Problem) -> list[Fault]:
+    """Numbers that are missing or infinite: of arrays, no row is left out unseen."""
+    parts = {"the outcome": problem.y, "the offset": np.atleast_1d(problem.shift)}
+    parts |= {f"term {name}": column for name, column in zip(problem.names, problem.columns, strict=True)}
+    return [
+        Fault(problem.place, f"{name} is not a finite number in {count} interviews", "finite numbers")
+        for name, values in parts.items()
+        if (count := int((~np.isfinite(values)).sum()))
+    ]
 
 
 def _outcome_faults(problem: Problem, cluster: np.ndarray) -> list[Fault]:
@@ -371,7 +415,9 @@ allowed: terms that do not repeat each other; leave one out
     scaled = X / size
     triangle = np.linalg.qr(scaled, mode="r")
     short = np.linalg.norm(triangle, axis=0) == 0
-    repeated = np.flatnonzero((np.abs(np.diag(triangle)) < _REPEATED) | short)
+    left = np.zeros(X.shape[1])  # of columns beyond the number of rows nothing is left
+    left[: len(triangle)] = np.abs(np.diag(triangle))
+    repeated = np.flatnonzero((left < _REPEATED) | short)
     fail_if([_repeat_fault(scaled, names, int(column), name) for column in repeated], DesignError)
 
 
@@ -406,6 +452,57 @@ the model fits without error, or its clusters do not differ
     )
 
 
+def in_one_cluster(
+    information: np.ndarray, covariance: np.ndarray, moves: Callable[[], np.ndarray], cluster: np.ndarray
+) -> np.ndarray:
+    """Directions of the coefficients that rest on the rows of a single cluster.
+
+    The residuals of such a cluster sum to 0 along them, so that no cluster adds anything to the error in that
+    direction: the sum of squares of what the clusters add, information x covariance x information, has a null space.
+    Where it has one, the rows that move along it tell whether they are of one cluster.
+
+    Parameters
+    ----------
+    information : (p, p) array, up to a factor
+    covariance : (p, p) array, linearised
+    moves : function giving the (m, p) derivatives of the linear predictors; called where they are needed
+    cluster : (m,) array, code of each row's cluster
+
+    Returns
+    -------
+    (p, k) array, 0 for the coefficients that are not concerned
+
+    Examples
+    --------
+    >>> rows = np.array([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [1.0, 1.0]])
+    >>> added = np.array([[2.0, 0.0], [-1.0, 0.0], [-1.0, 0.0], [0.0, 0.0]])  # what each cluster adds to the scores
+    >>> information = rows.T @ rows
+    >>> covariance = np.linalg.inv(information) @ (added.T @ added) @ np.linalg.inv(information)
+    >>> in_one_cluster(information, covariance, lambda: rows, np.arange(4)).any(axis=1).tolist()
+    [False, True]
+    """
+    size = np.sqrt(np.diag(information))
+    none = np.zeros((len(size), 0))
+    values, vectors = np.linalg.eigh(information / size / size[:, None])
+    if values[0] < 1e-8:
+        return none  # too near to each other to tell
+    root = vectors * np.sqrt(values)
+    added, directions = np.linalg.eigh(root.T @ (covariance * size * size[:, None]) @ root)
+    nothing = (vectors / np.sqrt(values)) @ directions[:, added <= 1e-12 * added[-1]]
+    if not nothing.size:
+        return none
+    turned, triangle = np.linalg.qr(moves() / size @ nothing)
+    nothing = nothing @ np.linalg.inv(triangle)
+    shares = np.bincount(cluster, weights=(turned**2).sum(axis=1))
+    found = [none]
+    for one in np.flatnonzero(shares > 1 - 1e-6):
+        own = turned[cluster == one]
+        share, ways = np.linalg.eigh(own.T @ own)
+        found.append(nothing @ ways[:, share > 1 - 1e-6])
+    directions = np.hstack(found)
+    return np.where(np.abs(directions) > 1e-6, directions, 0.0) / size[:, None]
+
+
 def _null_fit(problem: Problem, weight: np.ndarray) -> np.ndarray:
     """Expected outcome under an intercept alone."""
     if not np.any(problem.shift):
@@ -424,7 +521,8 @@ def _summary(
     mu = found.fitted[rows]
     pearson = (y - mu) / np.sqrt(family.variance(mu))
     squares = (pearson - np.average(pearson, weights=weight)) ** 2
-    others = np.array([number for number, term in enumerate(names) if term != "Intercept"], dtype=int)
+    told = (np.array(names, dtype=object) != "Intercept") & ~found.in_one_cluster.any(axis=1)
+    others = np.flatnonzero(told)
     covariance = found.covariance[np.ix_(others, others)]
     tested = (np.nan,) * 3
     if len(others):

@@ -1,12 +1,13 @@
 """What every kind of model gives: one tidy table of terms, one row of fit, and what tests over several models need."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from kzsurvey.errors import DesignError, Fault
 from kzsurvey.modelling.sampling.intervals import interval, p_value
 
 
@@ -105,6 +106,34 @@ def _typed(name: str, values: object, count: int) -> object:
     return np.broadcast_to(values, count)
 
 
+def without_error(fit: Fit, slope: np.ndarray) -> np.ndarray:
+    """Which functions of the coefficients rest on a single cluster, so that their error is unknown.
+
+    Parameters
+    ----------
+    fit : Fit
+    slope : (k, p) array, derivatives of the functions
+
+    Returns
+    -------
+    (k,) flags
+    """
+    directions = fit.extra.get("directions_in_one_cluster")
+    if directions is None or not directions.size:
+        return np.zeros(len(slope), dtype=bool)
+    return (np.abs(slope @ directions) > 1e-7 * (np.abs(slope) @ np.abs(directions))).any(axis=1)
+
+
+def one_cluster_faults(fit: Fit, terms: Sequence[str]) -> list[Fault]:
+    """Terms that no test can be made of, because they rest on a single cluster."""
+    hint = "merge categories, or leave these interviews out by where"
+    return [
+        Fault(f"model {fit.model}".strip(), f"term {term} that rests on a single cluster", "two or more", hint=hint)
+        for term in fit.extra.get("in_one_cluster", ())
+        if term.split(":")[0] in terms or term in terms
+    ]
+
+
 def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
     """Adjust p values so that, among those below q, at most a share q is expected to be false.
 
@@ -148,6 +177,8 @@ def holm(p: np.ndarray) -> np.ndarray:
 def _stepwise(p: np.ndarray, factor: object, *, falling: bool) -> np.ndarray:
     """Multiply sorted p values by a factor of their rank and make them monotone, from above or from below."""
     p = np.asarray(p, dtype=float)
+    if ((p < 0) | (p > 1)).any():
+        raise DesignError(Fault("p values", f"{p[(p < 0) | (p > 1)].tolist()}", "0 to 1"))
     adjusted = np.full_like(p, np.nan)
     known = np.flatnonzero(~np.isnan(p))
     order = known[np.argsort(p[known], kind="stable")]

@@ -17,6 +17,7 @@ from kzsurvey.modelling.sampling.variance import Linearised
 _STEPS = 60
 _SETTLED = 1e-11  # relative change of the linear predictor that is rounding
 _NEXT = 1e-7  # a Newton step this small leaves less than rounding to the next
+_NEAR = 1e-8  # columns nearer to each other than this are turned apart before they are squared
 _BLOCK = 8192
 _PART, _MANY = 20_000, 60_000  # rows of the part that gives a start, and where that pays
 _JOINT_STEPS = 6  # of all replicates at once, before those left are solved one by one
@@ -97,13 +98,46 @@ class Refit:
         known = weight is self.weight
         found = self.full if known else solve(self.problem, weight[self.rows], start=self.full.estimate)
         scores = (self.problem.columns * found.residual).T
-        bread = np.linalg.inv(found.information)
+        bread = bread_of(self.problem, weight[self.rows], found)
         bread = bread if self.correction is None else self.correction @ bread
         return Linearised(found.estimate, spread(scores, self.rows, self.count), bread)
 
     def refits(self, weight: np.ndarray) -> np.ndarray:
         """Coefficients under each column of weights: (n, R) to (R, p)."""
         return refit(self.problem, weight[self.rows], self.full)
+
+
+def bread_of(problem: Problem, weight: np.ndarray, found: Solution) -> np.ndarray:
+    """Inverse of the information; from the columns themselves where they nearly repeat each other.
+
+    Sums of squares lose twice the digits that the columns do: for a predictor that lies a million of its own standard
+    deviations from 0, the errors would have four digits left.
+
+    Parameters
+    ----------
+    problem : Problem
+    weight : (n,) array
+    found : Solution, under those weights
+
+    Returns
+    -------
+    (p, p) array
+
+    Examples
+    --------
+    >>> from kzsurvey.modelling.regression.families import FAMILIES
+    >>> columns = np.stack([np.ones(4), 1e7 + np.arange(4.0)])
+    >>> problem = Problem(np.array([1.0, 3.0, 2.0, 4.0]), columns, 0.0, FAMILIES["linear"], ("Intercept", "x"), "model")
+    >>> round(float(bread_of(problem, np.ones(4), solve(problem, np.ones(4)))[1, 1]), 6)
+    0.2
+    """
+    size = np.sqrt(found.information.diagonal())
+    if np.linalg.eigvalsh(found.information / size / size[:, None])[0] > _NEAR:
+        return np.linalg.inv(found.information)
+    _, curvature, _ = working(problem.family, problem.y, found.eta, loss=False)
+    triangle = np.linalg.qr((problem.columns / size[:, None] * np.sqrt(curvature * weight)).T, mode="r")
+    inverse = np.linalg.inv(triangle)
+    return inverse @ inverse.T / size / size[:, None]
 
 
 def spread(values: np.ndarray, rows: slice | np.ndarray, count: int) -> np.ndarray:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from kzsurvey.errors import DesignError, Fault, SurveyError, fail_if
 from kzsurvey.modelling.regression.results import Fit
+from kzsurvey.modelling.sampling.design import check_rows
 from kzsurvey.modelling.sampling.intervals import interval
 
 Refit = Callable[[np.ndarray], Fit]
@@ -52,7 +53,10 @@ def leave_one_out(refit: Refit, groups: pd.Series, *, term: str) -> pd.DataFrame
     if len(names) < 2:
         raise DesignError(Fault("leave_one_out", f"{len(names)} group", "at least two groups"))
     flags = groups.to_numpy(dtype=object)
-    whole = _term_row(refit(np.ones(len(groups), dtype=bool)), term)
+    everybody = refit(np.ones(len(groups), dtype=bool))
+    if "design" in everybody.extra:
+        check_rows(everybody.extra["design"], groups, place="leave_one_out")
+    whole = _term_row(everybody, term)
     rows = [{"left_out": np.nan, **whole, "not_fitted": ""}]
     for name in sorted(names, key=str):
         stays = np.array([pd.isna(value) or value != name for value in flags])

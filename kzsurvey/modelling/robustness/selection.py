@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 
 from kzsurvey.errors import DesignError, Fault, fail_if
+from kzsurvey.modelling.regression.families import FAMILIES
 from kzsurvey.modelling.regression.formulas import Prepared, prepare
-from kzsurvey.modelling.regression.regression import refuse_repeats
+from kzsurvey.modelling.regression.regression import outcome_numbers, refuse_repeats
 from kzsurvey.modelling.sampling.design import Design, check_rows, degrees_of_freedom
 from kzsurvey.modelling.sampling.intervals import interval
 from kzsurvey.modelling.sampling.variance import Estimator, Linearised, infer, transformed
@@ -146,7 +147,7 @@ def _places(names: tuple[str, ...], term: str) -> list[int]:
 
 def _limit_faults(limit: float, reached: float) -> list[Fault]:
     """An R squared that no further control can reach."""
-    if reached < limit <= 1:
+    if reached + 1e-9 < limit <= 1:
         return []
     return [Fault("oster", f"r_max {limit:g}", f"above {reached:.3f} (that with the controls), at most 1")]
 
@@ -157,7 +158,7 @@ def _columns(prepared: Prepared, term: str, always: tuple[str, ...]) -> tuple[np
     base = [place for one in always for place in _places(names, one)]
     taken = {*base, *_places(names, term), *_places(names, "Intercept")}
     rest = [place for place in range(len(names)) if place not in taken]
-    outcome = prepared.outcome.to_numpy(dtype=float)
+    outcome = outcome_numbers(prepared, FAMILIES["linear"], "oster")
     ones, x = np.ones(len(outcome)), prepared.matrix[:, _places(names, term)]
     parts = [ones, prepared.matrix[:, base], outcome, x, prepared.matrix[:, rest]]
     return np.column_stack(parts), 1 + len(base)

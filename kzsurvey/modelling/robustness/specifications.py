@@ -19,7 +19,7 @@ from kzsurvey.modelling.regression.formulas import prepare
 from kzsurvey.modelling.regression.regression import outcome_numbers, regress
 from kzsurvey.modelling.robustness.stepdown import chance, multipliers
 from kzsurvey.modelling.sampling.design import Design, check_rows, domain_rows
-from kzsurvey.modelling.sampling.intervals import interval, p_value
+from kzsurvey.modelling.sampling.intervals import checked_level, interval, p_value
 from kzsurvey.modelling.sampling.variance import contributions
 from kzsurvey.survey.references import WEIGHTS
 
@@ -141,7 +141,10 @@ def specification_curve(
     chosen = {"": None} if samples is None else dict(samples)
     fail_if(_choice_faults(table, outcomes, terms, chosen, weights, family), DesignError)
     domain = domain_rows(where, len(table), place="specification_curve")
-    inside = {name: domain & domain_rows(flags, len(table), place=f"sample {name}") for name, flags in chosen.items()}
+    inside = {
+        name: domain & domain_rows(flags, len(table), place=f"sample {name}", index=table.index)
+        for name, flags in chosen.items()
+    }
     designs = {"weighted": design, "unweighted": _unweighted(design)}
     written = [*(f"`{name}`" for name in terms), *always, *controls]
     material = _material(table, outcomes, written, FAMILIES[family], domain)
@@ -258,6 +261,8 @@ def _fitted(
         found = regress(outcome, matrix, design=design, family=material.family, names=names, where=rows)
     except SurveyError as error:
         return {"estimate": np.nan, "not_fitted": error.faults[0].found}, None
+    if found.in_one_cluster[1].any():
+        return {"estimate": np.nan, "not_fitted": f"term {names[1]} rests on a single cluster"}, None
     estimate, std_error = found.estimate[1], np.sqrt(found.covariance[1, 1])
     low, high = interval(estimate, std_error, found.df, level=level)
     row = {"estimate": estimate, "std_error": std_error, "df": found.df, "conf_low": low, "conf_high": high}
@@ -302,7 +307,7 @@ def _summary(
     """What the curve says, and how often it would say as much without any association."""
     size = fitted["std_error"].to_numpy()
     z = fitted["estimate"].to_numpy() / size
-    critical = stdtrit(fitted["df"].to_numpy(), (1 + level) / 2)
+    critical = stdtrit(fitted["df"].to_numpy(), (1 + checked_level(level)) / 2)
     drawn = multipliers(len(parts), draws, seed) @ parts
     up = float((fitted["estimate"] > 0).mean())
     return {

@@ -14,6 +14,7 @@ from kzsurvey.modelling.regression.results import Fit
 from kzsurvey.modelling.sampling.variance import contributions
 
 _FEW = 12  # clusters up to which six values of a multiplier are drawn in place of two signs
+_FEWEST = 99  # draws below which no p value reaches 0.01
 
 
 def romano_wolf(
@@ -75,6 +76,8 @@ def romano_wolf(
     wanted = dict(terms) if isinstance(terms, Mapping) else dict(enumerate(terms))
     fail_if(_family_faults(named, wanted), DesignError)
     rows = pd.concat([_row(fit, wanted[name]) for name, fit in named.items()], ignore_index=True)
+    alone = rows.loc[rows["std_error"].isna(), "term"]
+    fail_if([Fault("romano_wolf", f"term {term} without an error", "errors of all") for term in alone], DesignError)
     parts = np.stack([standard_contributions(fit, wanted[name]) for name, fit in named.items()], axis=1)
     statistic = (rows["estimate"] / rows["std_error"]).to_numpy()
     drawn = np.abs(multipliers(len(parts), draws, seed) @ parts)
@@ -134,9 +137,11 @@ def multipliers(clusters: int, draws: int, seed: int) -> np.ndarray:
 
     Examples
     --------
-    >>> multipliers(20, 2, 1).shape, sorted(set(multipliers(20, 50, 1).ravel().tolist()))
-    ((2, 20), [-1.0, 1.0])
+    >>> multipliers(20, 99, 1).shape, sorted(set(multipliers(20, 99, 1).ravel().tolist()))
+    ((99, 20), [-1.0, 1.0])
     """
+    if draws < _FEWEST:
+        raise DesignError(Fault("joint test", f"{draws} draws", f"{_FEWEST} or more"))
     random = np.random.default_rng(seed)
     if clusters > _FEW:
         return 2.0 * random.integers(0, 2, size=(draws, clusters)) - 1.0

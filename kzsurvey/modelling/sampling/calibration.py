@@ -238,7 +238,7 @@ def calibrate(
     _check_distance(distance, bounds)
     names = list(totals)
     check_rows(design, variables, place="calibration")
-    fail_if(_variable_faults(variables, names), DesignError)
+    fail_if(_variable_faults(variables, totals), DesignError)
     matrix = variables[names].to_numpy(dtype=float)
     wanted = np.array([totals[name] for name in names], dtype=float)
     limits = (-np.inf, np.inf) if bounds is None else bounds
@@ -267,14 +267,14 @@ def trim(weight: np.ndarray, *, low: float = 0.0, high: float = np.inf, strict: 
     Raises
     ------
     DesignError
-        The limits leave nobody to take up the difference.
+        Weights missing or below 0; limits that leave nobody to take up the difference.
 
     Examples
     --------
     >>> trim(np.array([1.0, 2.0, 9.0]), high=6.0).tolist()
     [2.5, 3.5, 6.0]
     """
-    weight = np.asarray(weight, dtype=float)
+    weight = _known_weights(weight)
     outside = (weight < low) | (weight > high)
     while outside.any():
         if outside.all() or low * len(weight) > weight.sum() or high * len(weight) < weight.sum():
@@ -301,7 +301,7 @@ def weighting_effect(weight: np.ndarray) -> float:
     >>> weighting_effect(np.array([1.0, 1.0, 2.0]))
     1.125
     """
-    weight = np.asarray(weight, dtype=float)
+    weight = _known_weights(weight)
     return float(len(weight) * (weight**2).sum() / weight.sum() ** 2)
 
 
@@ -317,7 +317,8 @@ def calibrated_design(design: Design, weight: np.ndarray, variables: np.ndarray 
     Raises
     ------
     DesignError
-        Replicate weights.
+        Replicate weights; weights of another number of rows, missing or not above 0; variables that are not known for
+        everybody.
 
     Examples
     --------
@@ -328,13 +329,27 @@ def calibrated_design(design: Design, weight: np.ndarray, variables: np.ndarray 
     if design.replicates is not None:
         hint = "calibrate again (rake, greg, calibrate): that calibrates each replicate"
         raise DesignError(Fault("calibration", "replicate weights", "a design without them", hint=hint))
-    check_rows(design, variables, place="calibration")
+    weight = np.asarray(weight, dtype=float)
+    check_rows(design, variables, weight, place="calibration")
+    if not (np.isfinite(weight) & (weight > 0)).all():
+        raise DesignError(Fault("calibration", "weights missing or not above 0", "numbers above 0", column="weight"))
     if isinstance(variables, pd.DataFrame):
         codes = [pd.factorize(variables[name], use_na_sentinel=False) for name in variables]
         residuals = partial(_MarginResiduals, tuple(code for code, _ in codes), tuple(len(found) for _, found in codes))
     else:
-        residuals = partial(_Residuals, np.asarray(variables, dtype=float))
-    return _after(design, np.asarray(weight, dtype=float), residuals)
+        numbers = np.asarray(variables, dtype=float)
+        if not np.isfinite(numbers).all():
+            raise DesignError(Fault("calibration", "variables missing in some rows", "known for all"))
+        residuals = partial(_Residuals, numbers)
+    return _after(design, weight, residuals)
+
+
+def _known_weights(weight: np.ndarray) -> np.ndarray:
+    """Weights as numbers; some of them above 0, none of them missing."""
+    weight = np.asarray(weight, dtype=float)
+    if not (len(weight) and np.isfinite(weight).all() and (weight >= 0).all() and weight.any()):
+        raise DesignError(Fault("calibration", "weights missing or below 0", "numbers from 0 up", column="weight"))
+    return weight
 
 
 class _Margin(NamedTuple):
@@ -467,7 +482,7 @@ _DISTANCES = {
 def _check_distance(distance: str, bounds: tuple[float, float] | None) -> None:
     """A known distance, with bounds it can do with."""
     if distance not in _DISTANCES:
-        raise ValueError(f"unknown distance {distance!r}, known are {', '.join(_DISTANCES)}")
+        raise DesignError(Fault("calibration", f"unknown distance {distance!r}", ", ".join(_DISTANCES)))
     if distance == "logit" and bounds is None:
         raise DesignError(Fault("calibration", "distance logit without bounds", "bounds such as [0.2, 5]"))
     if bounds is not None and not 0 <= bounds[0] < bounds[1]:
@@ -477,8 +492,9 @@ def _check_distance(distance: str, bounds: tuple[float, float] | None) -> None:
 
 
 def _positive(counts: Mapping[object, float]) -> dict[object, float]:
-    """Known counts above 0, by value."""
-    return {value: float(count) for value, count in dict(counts).items() if count != 0}
+    """Known counts above 0, by value; NaN for what is no number."""
+    numbers = {value: pd.to_numeric(count, errors="coerce") for value, count in dict(counts).items()}
+    return {value: float(count) for value, count in numbers.items() if count != 0}
 
 
 def _margins(table: pd.DataFrame, targets: Mapping[str, Mapping[object, float]]) -> list[_Margin]:
@@ -551,17 +567,27 @@ def _sum_faults(wanted: dict[str, dict[object, float]]) -> list[Fault]:
     ]
 
 
-def _variable_faults(variables: pd.DataFrame, names: list[str]) -> list[Fault]:
-    """Calibration variables that are not there, or not for everybody."""
+def _variable_faults(variables: pd.DataFrame, totals: Mapping[str, float]) -> list[Fault]:
+    """Calibration variables that are not there, not numbers or not for everybody, and totals that are no numbers."""
+    if not totals:
+        return [Fault("calibration", "no totals", "at least one variable")]
     faults = [
         Fault("calibration", f"unknown variable {name!r}", ", ".join(map(str, variables)), column=name)
-        for name in names
+        for name in totals
         if name not in variables
     ]
+    for name in [name for name in totals if name in variables]:
+        values = pd.to_numeric(variables[name], errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+        if unknown := int((~np.isfinite(values)).sum()):
+            faults.append(
+                Fault("calibration", f"{unknown} rows without a value that is a number", "known for all", column=name)
+            )
+        elif not values.any():
+            faults.append(Fault("calibration", "0 in every row", "a variable with a total of its own", column=name))
     return faults + [
-        Fault("calibration", f"{int(variables[name].isna().sum())} rows without a value", "known for all", column=name)
-        for name in names
-        if name in variables and variables[name].isna().any()
+        Fault("calibration", f"total {total!r}", "a number", column=name)
+        for name, total in totals.items()
+        if not np.isfinite(pd.to_numeric(total, errors="coerce"))
     ]
 
 

@@ -4,7 +4,7 @@ A design never loses a row: a part of the sample (a domain) is a mask given to a
 anybody of that part still count in the variance.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ import pandas as pd
 from kzsurvey.errors import DesignError, Fault, fail_if
 
 LONELY = ("fail", "certainty", "adjust", "average")
+CENTRES = ("mean", "estimate")
 Values = str | Sequence[object] | np.ndarray | pd.Series | None
 
 
@@ -253,7 +254,7 @@ def _other_rows(design: Design, table: pd.DataFrame | pd.Series | np.ndarray) ->
     return "the rows in another order than in the design" if same else "rows that are not those of the design"
 
 
-def domain_rows(where: object, rows: int, *, place: str = "domain") -> np.ndarray:
+def domain_rows(where: object, rows: int, *, place: str = "domain", index: pd.Index | None = None) -> np.ndarray:
     """Flags of the rows of a domain; everybody where None.
 
     Parameters
@@ -261,11 +262,12 @@ def domain_rows(where: object, rows: int, *, place: str = "domain") -> np.ndarra
     where : (n,) bool array or Series, or None
     rows : int, n
     place : str, what messages call the model or function
+    index : Index of the rows, which that of a Series must equal; None where it is checked elsewhere
 
     Raises
     ------
     DesignError
-        Anything but True or False for every row.
+        Anything but True or False for every row; a Series of other rows, or of the rows in another order.
 
     Examples
     --------
@@ -282,6 +284,9 @@ def domain_rows(where: object, rows: int, *, place: str = "domain") -> np.ndarra
     flags = pd.Series(where)
     if len(flags) != rows:
         raise DesignError(Fault(place, f"where of {len(flags)} rows for a table of {rows}", "one for every row"))
+    if isinstance(where, pd.Series) and index is not None and not where.index.equals(index):
+        found = "where of other rows than the table, or of its rows in another order"
+        raise DesignError(Fault(place, found, "the rows of the table, in their order"))
     if unknown := int((~flags.isin([True, False])).sum()):
         found = f"where with {unknown} rows that are neither True nor False"
         raise DesignError(Fault(place, found, "True or False for every row", hint="fillna(False) leaves them out"))
@@ -333,6 +338,12 @@ def with_replicates(
     -------
     Design
 
+    Raises
+    ------
+    DesignError
+        Weights of another shape, missing or below 0; fewer than two sets, or one without any weight; factors or degrees
+        of freedom that are none; a centre that is not known.
+
     Examples
     --------
     >>> design = make_design(weight=[1, 1, 1])
@@ -340,13 +351,37 @@ def with_replicates(
     Design(3 rows, 1 strata, 3 clusters, 3 replicates, lonely adjust)
     """
     weight = np.asarray(weight, dtype=float)
-    if weight.ndim != 2 or len(weight) != len(design):
-        raise ValueError(f"replicate weights have shape {weight.shape}, the design has {len(design)} rows")
-    if not np.isfinite(weight).all() or (weight < 0).any():
-        raise DesignError(Fault("design", "replicate weights missing or below 0", "numbers from 0 up"))
-    factor = np.broadcast_to(np.asarray(factor, dtype=float), weight.shape[1:]).copy()
+    factor = np.asarray(factor, dtype=float)
+    fail_if(_replicate_faults(design, weight, factor, df, centre), DesignError)
+    factor = np.broadcast_to(factor, weight.shape[1:]).copy()
     df = float(np.linalg.matrix_rank(weight, tol=1e-5 * np.abs(weight).max()) - 1) if df is None else float(df)
     return replace(design, replicates=Replicates(weight=weight, factor=factor, df=df, centre=centre))
+
+
+def _replicate_faults(
+    design: Design, weight: np.ndarray, factor: np.ndarray, df: float | None, centre: str
+) -> list[Fault]:
+    """Replicate weights that no variance can be taken from."""
+    if weight.ndim != 2 or len(weight) != len(design) or weight.shape[1] < 2:
+        found = f"replicate weights of shape {weight.shape}"
+        return [Fault("design", found, f"{len(design)} rows, and a column for each of two replicates or more")]
+    empty = np.flatnonzero(weight.sum(axis=0) == 0)
+    checks = [
+        (
+            np.isfinite(weight).all() and (weight >= 0).all(),
+            "replicate weights missing or below 0",
+            "numbers from 0 up",
+        ),
+        (not len(empty), f"{len(empty)} replicates in which all weights are 0", "somebody with weight in each"),
+        (
+            factor.shape in ((), (1,), weight.shape[1:]) and np.isfinite(factor).all() and (factor >= 0).all(),
+            f"factor {factor.tolist()}",
+            f"a number from 0 up, or one for each of {weight.shape[1]} replicates",
+        ),
+        (df is None or df > 0, f"{df} degrees of freedom", "above 0"),
+        (centre in CENTRES, f"unknown centre {centre!r}", ", ".join(CENTRES)),
+    ]
+    return [Fault("design", found, allowed) for sound, found, allowed in checks if not sound]
 
 
 def _columns(table: pd.DataFrame | None, given: object) -> list[tuple[str, np.ndarray]]:
@@ -372,16 +407,40 @@ def _column(table: pd.DataFrame | None, given: object) -> tuple[str, np.ndarray]
         return str(getattr(given, "name", None) or "array"), pd.Series(given)
     if table is None or given not in table:
         raise DesignError(Fault("design", f"unknown column {given!r}", "a column of the table"))
+    fail_if(repeated_names(table, [given], "design"), DesignError)
     return given, table[given]
+
+
+def repeated_names(table: pd.DataFrame, names: Iterable[object], place: str) -> list[Fault]:
+    """One fault for each of some names that several columns of a table have: which of them is meant nobody knows.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame([[1, 2, 3]], columns=["y", "x", "x"])
+    >>> [str(fault) for fault in repeated_names(table, ["x", "y"], "model H1")]
+    ['model H1, column x: found 2 columns of this name; allowed: one; rename or drop the others']
+    """
+    if table.columns.is_unique:
+        return []
+    counts = table.columns.value_counts()
+    hint = "rename or drop the others"
+    return [
+        Fault(place, f"{counts[name]} columns of this name", "one", column=str(name), hint=hint)
+        for name in dict.fromkeys(names)
+        if name in counts.index and counts[name] > 1
+    ]
 
 
 def _row_count(table: pd.DataFrame | None, weight: Values, given: dict) -> int:
     """Number of rows; everything must have the same."""
     counts = [len(values) for columns in given.values() for _, values in columns]
     counts += [len(table)] if table is not None else []
-    counts += [len(weight)] if weight is not None and not isinstance(weight, str) else []
-    if not counts or len(set(counts)) > 1:
-        raise ValueError(f"a design needs columns of one length, found lengths {sorted(set(counts))}")
+    counts += [np.size(weight)] if weight is not None and not isinstance(weight, str) else []
+    if not counts:
+        raise TypeError("a design needs a table, or arrays")
+    if len(set(counts)) > 1:
+        found = f"columns of {' and '.join(map(str, sorted(set(counts))))} rows"
+        raise DesignError(Fault("design", found, "a design needs columns of one length"))
     if not counts[0]:
         raise DesignError(Fault("design", "no rows", "at least two clusters"))
     return counts[0]
@@ -397,8 +456,7 @@ def _weights(table: pd.DataFrame | None, weight: Values, rows: int) -> np.ndarra
 
 def _weight_faults(weight: np.ndarray) -> list[Fault]:
     """Weights that stand for nobody."""
-    missing, low = ~np.isfinite(weight), weight <= 0
-    kinds = {"missing": missing, "not above 0": low}
+    kinds = {"missing": np.isnan(weight), "infinite": np.isposinf(weight), "not above 0": weight <= 0}
     return [
         Fault("design", f"{int(bad.sum())} of {len(weight)} weights {kind}", "numbers above 0", column="weight")
         for kind, bad in kinds.items()
@@ -415,6 +473,10 @@ def _missing_faults(given: dict) -> list[Fault]:
         for role, columns in given.items()
         for name, values in columns
         if pd.isna(values).any()
+    ] + [
+        Fault("design", "population sizes that are no numbers", "counts of clusters", column=name)
+        for name, values in given["population"]
+        if pd.to_numeric(values, errors="coerce").isna().sum() > pd.isna(values).sum()
     ]
 
 

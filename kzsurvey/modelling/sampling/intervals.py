@@ -5,6 +5,29 @@ from collections.abc import Callable
 import numpy as np
 from scipy.special import betaincinv, expit, log_expit, logit, ncfdtr, stdtr, stdtrit
 
+from kzsurvey.errors import DesignError, Fault
+
+
+def checked_level(level: float) -> float:
+    """The level of an interval, if it is one: 95 would give intervals without ends.
+
+    Raises
+    ------
+    DesignError
+        Anything but a number above 0 and below 1.
+
+    Examples
+    --------
+    >>> checked_level(0.95)
+    0.95
+    >>> checked_level(95)
+    Traceback (most recent call last):
+    kzsurvey.errors.DesignError: interval: found level 95; allowed: above 0 and below 1; 0.95 for 95 %
+    """
+    if isinstance(level, (int, float, np.number)) and 0 < level < 1:
+        return level
+    raise DesignError(Fault("interval", f"level {level}", "above 0 and below 1", hint="0.95 for 95 %"))
+
 
 def interval(
     estimate: np.ndarray, std_error: np.ndarray, df: np.ndarray | float, *, level: float = 0.95
@@ -17,8 +40,8 @@ def interval(
     >>> round(float(low), 4), round(float(high), 4)
     (7.4294, 12.5706)
     """
-    df = np.asarray(df, dtype=float)
-    reach = np.where(df > 0, stdtrit(np.where(df > 0, df, 1.0), (1 + level) / 2), np.nan) * std_error
+    df, above = np.asarray(df, dtype=float), (1 + checked_level(level)) / 2
+    reach = np.where(df > 0, stdtrit(np.where(df > 0, df, 1.0), above), np.nan) * std_error
     return estimate - reach, estimate + reach
 
 
@@ -117,6 +140,7 @@ def length_interval(
     >>> length_interval(np.array([0.05, 0.1]), np.diag([0.01, 0.01]), 60)[0]
     0.0
     """
+    checked_level(level)
     length, first, second = np.linalg.norm(vector), np.trace(covariance), np.sum(covariance**2)
     if not (df > 0 and first > 0 and np.isfinite(first)):
         return float("nan"), float("nan")

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from kzsurvey.errors import DesignError, Fault, fail_if
-from kzsurvey.modelling.sampling.design import Design, Replicates, degrees_of_freedom
+from kzsurvey.modelling.sampling.design import CENTRES, Design, Replicates, degrees_of_freedom
 
 
 def jackknife(design: Design, *, centre: str = "mean") -> Design:
@@ -273,8 +273,8 @@ def _refuse(design: Design, what: str) -> None:
 
 def _with(design: Design, factors: np.ndarray, scale: np.ndarray, centre: str, method: str = "") -> Design:
     """The design with replicates, from factors by cluster."""
-    if centre not in ("mean", "estimate"):
-        raise ValueError(f"unknown centre {centre!r}, known are mean, estimate")
+    if centre not in CENTRES:
+        raise DesignError(Fault("replicates", f"unknown centre {centre!r}", ", ".join(CENTRES)))
     if not factors.shape[1]:
         raise DesignError(Fault("replicates", "no stratum that replicates tell anything of", "a cluster that varies"))
     weight = np.asfortranarray(factors)[design.stages[0].cluster] * design.weight[:, None]

@@ -9,6 +9,7 @@ from scipy.special import stdtrit
 from kzsurvey.errors import DesignError, Fault, fail_if
 from kzsurvey.modelling.describing.estimates import Columns
 from kzsurvey.modelling.sampling.design import Design
+from kzsurvey.modelling.sampling.intervals import checked_level
 from kzsurvey.modelling.sampling.threads import one_thread
 from kzsurvey.modelling.scales.extraction import Extracted, extract, oblimin
 from kzsurvey.modelling.scales.moments import Moments, item_moments
@@ -133,7 +134,7 @@ def coefficient_interval(value: float, std_error: float, df: float, level: float
     """
     if not df > 0 or not value < 1:
         return float("nan"), float("nan")
-    reach = stdtrit(df, (1 + level) / 2) * std_error / (1 - value)
+    reach = stdtrit(df, (1 + checked_level(level)) / 2) * std_error / (1 - value)
     return float(1 - (1 - value) * np.exp(reach)), float(1 - (1 - value) * np.exp(-reach))
 
 

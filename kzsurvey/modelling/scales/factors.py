@@ -277,6 +277,9 @@ def parallel_analysis(
     """
     if of not in ("components", "factors"):
         raise DesignError(Fault("parallel analysis", f"of {of!r}", "components, factors"))
+    if not (draws >= 1 and 0 < quantile < 1):
+        found, allowed = f"quantile {quantile} of {draws} draws", "a share between 0 and 1, of 1 draw or more"
+        raise DesignError(Fault("parallel analysis", found, allowed))
     moments = item_moments(
         items, table, design=design, reverse=reverse, low=low, high=high, where=where, place="parallel analysis"
     )
@@ -354,6 +357,9 @@ def single_factor(
     found = moments.spread(shares)
     std_error = np.sqrt(np.diag(found.covariance))
     low, high = interval(found.value, std_error, moments.df, level=level)
+    unique = 1 - (extract(_correlation(moments.square), 1).loadings ** 2).sum(axis=1)
+    heywood = [name for name, own in zip(moments.items, unique, strict=True) if own < _EDGE]
+    states = [f"unique variance of {name} at its bound (Heywood case)" for name in heywood]
     return pd.DataFrame(
         {
             "method": ["component", "factor"],
@@ -365,6 +371,7 @@ def single_factor(
             "items": count,
             "n": moments.n,
             "n_dropped": moments.n_dropped,
+            "state": ["", "; ".join(states)],
         }
     )
 

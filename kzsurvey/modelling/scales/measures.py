@@ -7,6 +7,7 @@ import pandas as pd
 
 from kzsurvey.errors import DesignError, Fault, fail_if
 from kzsurvey.modelling.describing.numbers import numbers_of
+from kzsurvey.modelling.sampling.design import repeated_names
 from kzsurvey.survey.record import Survey
 
 RULES = ("mean", "sum")
@@ -43,8 +44,8 @@ def score(
     Raises
     ------
     DesignError
-        Items in words without an order; a reversed item that is none of the items; no range to reverse by; answers
-        outside the range.
+        Items in words without an order, or named twice; a reversed item that is none of the items; no range to reverse
+        by; answers outside the range; more answers asked for than there are items.
 
     Examples
     --------
@@ -55,6 +56,9 @@ def score(
     numbers = keyed(items, reverse, low, high)
     if rule not in RULES:
         raise DesignError(Fault("measures.csv", f"rule {rule!r}", ", ".join(RULES)))
+    if smallest is not None and not smallest <= numbers.shape[1]:
+        found = f"smallest {smallest} of {numbers.shape[1]} items"
+        raise DesignError(Fault("measures.csv", found, "no more than there are items"))
     answered = numbers.notna().sum(axis=1)
     value = numbers.mean(axis=1) * (1 if rule == "mean" else numbers.shape[1])
     enough = numbers.shape[1] if smallest is None else max(int(smallest), 1)
@@ -97,6 +101,7 @@ def measures(interviews: pd.DataFrame, survey: Survey) -> pd.DataFrame:
 
 def keyed(items: pd.DataFrame, reverse: Sequence[str], low: float | None, high: float | None) -> pd.DataFrame:
     """Items as numbers, all meaning the same direction."""
+    fail_if(repeated_names(items, items.columns, "measures.csv"), DesignError)
     unknown = [name for name in reverse if name not in items]
     fail_if(
         [Fault("measures.csv", f"reversed item {name!r}", ", ".join(items), column=name) for name in unknown],

@@ -138,6 +138,7 @@ def item_moments(
     inside = domain_rows(where, len(numbers), place=place)
     values = numbers.to_numpy(dtype=float, copy=True)
     values[~inside] = np.nan
+    fail_if(_answer_faults(list(numbers), values, place), DesignError)
     if missing == "listwise":
         values[np.isnan(values).any(axis=1)] = np.nan
     fail_if(_value_faults(list(numbers), values, place), DesignError)
@@ -165,6 +166,16 @@ def _option_faults(correlation: str, missing: str, place: str) -> list[Fault]:
     ]
 
 
+def _answer_faults(names: list[str], values: np.ndarray, place: str) -> list[Fault]:
+    """Items that hardly anybody answered."""
+    counts = (~np.isnan(values)).sum(axis=0)
+    return [
+        Fault(place, f"fewer than 3 interviews with item {name}", "3 or more", hint="leave it out")
+        for name, count in zip(names, counts, strict=True)
+        if count < 3
+    ]
+
+
 def _value_faults(names: list[str], values: np.ndarray, place: str) -> list[Fault]:
     """Items that say nothing together."""
     if len(names) < 2:
@@ -173,8 +184,8 @@ def _value_faults(names: list[str], values: np.ndarray, place: str) -> list[Faul
     both = known.T.astype(int) @ known
     few = [(names[i], names[j]) for i, j in zip(*np.triu_indices(len(names)), strict=True) if both[i, j] < 3]
     if few:
-        first, second = few[0]
-        said = f"item {first}" if first == second else f"{first} and {second}"
+        all_of_them = known.sum() == len(names) * known.all(axis=1).sum()
+        said = "all items" if all_of_them else f"{few[0][0]} and {few[0][1]}"
         return [Fault(place, f"fewer than 3 interviews with {said}", "3 or more", hint="leave an item out")]
     return [
         Fault(place, f"item {name} with one answer for all {int(known[:, k].sum())}", "an item that varies")

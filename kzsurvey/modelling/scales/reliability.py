@@ -11,6 +11,7 @@ from scipy.special import stdtrit
 from kzsurvey.errors import DesignError, Fault, fail_if
 from kzsurvey.modelling.describing.estimates import design_for
 from kzsurvey.modelling.sampling.design import Design, degrees_of_freedom, domain_rows
+from kzsurvey.modelling.sampling.intervals import checked_level
 from kzsurvey.modelling.sampling.variance import Linearised, infer
 from kzsurvey.modelling.scales.measures import keyed
 from kzsurvey.survey.record import Survey
@@ -208,7 +209,7 @@ def _alpha_interval(alpha: float, std_error: float, df: float, level: float) -> 
     """Interval that is symmetric on log(1 - alpha); missing without degrees of freedom."""
     if not df > 0 or not alpha < 1:
         return float("nan"), float("nan")
-    reach = stdtrit(df, (1 + level) / 2) * std_error / (1 - alpha)
+    reach = stdtrit(df, (1 + checked_level(level)) / 2) * std_error / (1 - alpha)
     return float(1 - (1 - alpha) * np.exp(reach)), float(1 - (1 - alpha) * np.exp(-reach))
 
 
