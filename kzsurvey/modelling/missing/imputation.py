@@ -242,8 +242,8 @@ def impute(
     """
     design = design_for(table, design)
     check_rows(design, table, place="imputation")
-    numbers, scales = {"sets": (sets, 2), "cycles": (cycles, 1), "donors": (donors, 1)}, dict(scales or {})
-    faults = [_number_fault(name, *given) for name, given in numbers.items() if given[0] < given[1]]
+    numbers, scales = {"sets": (sets, 2), "cycles": (cycles, 1), "donors": (donors, 1), "seed": (seed, 0)}, scales or {}
+    faults = [_number_fault(name, given, least) for name, (given, least) in numbers.items() if not _whole(given, least)]
     fail_if([*faults, *_scale_faults(table, scales, items)], DesignError)
     options = {"methods": methods or {}, "asked": asked or {}, "bounds": bounds or {}}
     variables = read_variables(table, list(items), reasons=reasons, **options)
@@ -274,8 +274,12 @@ def impute(
     )
 
 
-def _number_fault(name: str, value: int, least: int) -> Fault:
-    return Fault("imputation", f"{name} = {value}", f"{least} or more")
+def _whole(given: object, least: int) -> bool:
+    return isinstance(given, int | np.integer) and given >= least
+
+
+def _number_fault(name: str, value: object, least: int) -> Fault:
+    return Fault("imputation", f"{name} = {value}", f"a whole number, {least} or more")
 
 
 def _scale_faults(table: pd.DataFrame, scales: Mapping[str, Scale], items: Sequence[str]) -> list[Fault]:
