@@ -280,7 +280,8 @@ def fit_ordinal(
         moves = partial(_moves, prepared.matrix[:, keep], columns, found.names, len(levels) - 1)
         directions = in_one_cluster(np.linalg.inv(found.unscaled), found.covariance, moves, cluster)
     alone = directions.any(axis=1)
-    terms.loc[alone, ["std_error", "conf_low", "conf_high", "p_value"]] = np.nan
+    if alone.any():
+        terms.loc[alone, ["std_error", "conf_low", "conf_high", "p_value"]] = np.nan
     counts = {"levels": len(levels), "unused_levels": len(unused)}
     summary = {"n": about["n"], "n_dropped": about["n_dropped"], **_summary(found, rows, design), **counts}
     fitted = np.where(rows[:, None], found.fitted, np.nan)

@@ -245,7 +245,8 @@ def fit_regression(
         level=level, **about, outcome=prepared.left, kind=family.name,
     )  # fmt: skip
     alone = found.in_one_cluster.any(axis=1)
-    terms.loc[alone, ["std_error", "conf_low", "conf_high", "p_value"]] = np.nan
+    if alone.any():
+        terms.loc[alone, ["std_error", "conf_low", "conf_high", "p_value"]] = np.nan
     summary = _summary(found, prepared.names, outcome, where, design, family)
     summary = {"n": about["n"], "n_dropped": about["n_dropped"], **summary}
     extra = {
