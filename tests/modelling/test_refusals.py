@@ -6,6 +6,7 @@ import pytest
 
 from kzsurvey import modelling as m
 from kzsurvey.errors import DesignError
+from kzsurvey.modelling.regression.results import Fit, one_cluster_faults
 
 
 @pytest.fixture(scope="module")
@@ -267,6 +268,12 @@ def test_a_term_that_rests_on_one_cluster_has_no_error(people, design, terms, ma
     assert tuple(fit.terms.loc[none, "term"]) == fit.extra["in_one_cluster"] == alone
     assert fit.terms.loc[none, ["conf_low", "conf_high", "p_value"]].isna().all(axis=None)
     assert np.isfinite(fit.summary["wald_p"])
+
+
+def test_only_the_product_that_rests_on_one_cluster_is_refused_to_a_test():
+    slopes = Fit("", "ordinal", pd.DataFrame(), {}, np.eye(0), {"in_one_cluster": ("pay:load:2|3", "age:sex")})
+    refused = {name: bool(one_cluster_faults(slopes, [name])) for name in ("pay", "pay:load", "age", "age:sex")}
+    assert refused == {"pay": False, "pay:load": True, "age": False, "age:sex": True}
 
 
 def test_joint_tests_say_that_a_term_rests_on_one_cluster(people, design):

@@ -11,13 +11,7 @@ from kzsurvey.modelling.describing.comparisons import chi_square
 from kzsurvey.modelling.describing.estimates import design_for, smooth
 from kzsurvey.modelling.regression.formulas import unknown_variables
 from kzsurvey.modelling.regression.results import benjamini_hochberg
-from kzsurvey.modelling.sampling.design import (
-    Design,
-    check_rows,
-    degrees_of_freedom,
-    domain_rows,
-    repeated_names,
-)
+from kzsurvey.modelling.sampling.design import Design, check_rows, degrees_of_freedom, domain_rows
 from kzsurvey.modelling.sampling.intervals import interval, p_value
 from kzsurvey.modelling.sampling.variance import infer
 
@@ -82,7 +76,6 @@ def distinctive(
     if not isinstance(by, pd.Series):
         raise TypeError(f"distinctive takes the groups as a Series, one per interview, not {type(by).__name__}")
     design = check_rows(design_for(said, design), said, by, place="distinctive")
-    fail_if(repeated_names(said, said.columns, "distinctive"), DesignError)
     inside = domain_rows(where, len(design), place="distinctive", index=said.index) & by.notna().to_numpy()
     names = list(groups) or sorted(by[inside].unique(), key=str)
     fail_if(_faults(said, by, inside, names), DesignError)

@@ -9,7 +9,7 @@ import pandas as pd
 from kzsurvey.errors import DesignError, Fault, fail_if
 from kzsurvey.modelling.describing.estimates import design_for, smooth
 from kzsurvey.modelling.regression.results import benjamini_hochberg
-from kzsurvey.modelling.sampling.design import Design, check_rows, degrees_of_freedom, domain_rows
+from kzsurvey.modelling.sampling.design import Design, check_rows, degrees_of_freedom, domain_rows, repeated_names
 from kzsurvey.modelling.sampling.intervals import interval, p_value
 from kzsurvey.modelling.sampling.variance import infer
 
@@ -106,18 +106,14 @@ def _faults(said: pd.DataFrame, inside: np.ndarray, pairs: list, names: list[str
     """Columns that cannot be paired."""
     unknown = [name for name in dict.fromkeys(names) if name not in said]
     faults = [Fault("co_occurrence", f"column {name!r}", "a column of the table of codes") for name in unknown]
-    faults += flag_faults(said.loc[inside, [name for name in said if name in names]], "co_occurrence")
+    faults += flag_faults(said.loc[inside, said.columns.isin(list(names))], "co_occurrence")
     return faults if pairs else [*faults, Fault("co_occurrence", "no pair of codes", "at least two codes")]
 
 
 def flag_faults(said: pd.DataFrame, place: str) -> list[Fault]:
     """Columns of codes that are there twice, or hold more than 0 and 1."""
-    faults = [
-        Fault(place, f"{name} in several columns", "one column per code")
-        for name in said.columns[said.columns.duplicated()].unique()
-    ]
     once = said.loc[:, ~said.columns.duplicated()]
-    return faults + [
+    return repeated_names(said, said.columns, place) + [
         Fault(place, f"{name} with values other than 0 and 1", "0, 1 or missing")
         for name in once
         if not once[name].dropna().isin([0, 1]).all()

@@ -4,7 +4,6 @@ Only a fit's ``estimator`` and ``predict`` are used. The formula is evaluated an
 interactions, powers and splines move with their variable.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -22,7 +21,7 @@ from kzsurvey.modelling.regression.formulas import (
     unknown_variables,
     variables_of,
 )
-from kzsurvey.modelling.regression.results import Fit, without_error
+from kzsurvey.modelling.regression.results import Fit, variables_in_one_cluster, without_error
 from kzsurvey.modelling.sampling.design import Design, check_rows, domain_rows
 from kzsurvey.modelling.sampling.intervals import interval, p_value
 from kzsurvey.modelling.sampling.variance import Linearised, infer
@@ -178,8 +177,7 @@ def marginal_effects(
     std_error = np.sqrt(np.diag(covariance))
     if fit.extra.get("in_one_cluster"):
         _, slope = averages.moved(fit.extra["estimator"](design.weight).estimate, design.weight)
-        named = {part for term in fit.extra["in_one_cluster"] for part in re.split(r"[][:()`]", term)}
-        unknown = (labels["variable"].isin(named) & without_error(fit, slope)).to_numpy()
+        unknown = (labels["variable"].isin(variables_in_one_cluster(fit)) & without_error(fit, slope)).to_numpy()
         std_error = np.where(unknown, np.nan, std_error)
         covariance = np.where(unknown[:, None] | unknown, np.nan, covariance)
     low, high = interval(estimate, std_error, df, level=level)

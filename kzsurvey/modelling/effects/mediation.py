@@ -6,7 +6,6 @@ What is computed are contrasts of models. They are effects only under assumption
 names them.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -37,7 +36,7 @@ from kzsurvey.modelling.regression.few_clusters import small_sample_faults
 from kzsurvey.modelling.regression.formulas import Prepared, nearest, prepare
 from kzsurvey.modelling.regression.ordinal import fit_ordinal
 from kzsurvey.modelling.regression.regression import fit_regression
-from kzsurvey.modelling.regression.results import Fit, terms_table
+from kzsurvey.modelling.regression.results import Fit, resting_faults, terms_table, variables_in_one_cluster
 from kzsurvey.modelling.sampling.design import Design, check_rows
 from kzsurvey.modelling.sampling.threads import one_thread
 from kzsurvey.modelling.sampling.variance import Estimator, Linearised, infer
@@ -334,20 +333,9 @@ def _fitted(
     for one, formula in asked.formulas.items():
         called, kind = f"{name} ({one})".strip(), asked.kinds[one]
         fit = _FITTERS[kind](table, formula, design=design, where=rows, name=called, **options)
-        alone = {part for term in fit.extra["in_one_cluster"] for part in re.split(r"[][:()`]", term)}
-        paths = [name for name in (asked.treatment, *asked.formulas) if name in alone]
-        fail_if(
-            [
-                Fault(
-                    f"model {called}",
-                    f"term {name} that rests on a single cluster",
-                    "two clusters or more",
-                    hint="merge categories, or leave these interviews out by where",
-                )
-                for name in paths
-            ],
-            DesignError,
-        )
+        alone = variables_in_one_cluster(fit)
+        paths = [variable for variable in (asked.treatment, *asked.formulas) if variable in alone]
+        fail_if(resting_faults(called, paths), DesignError)
         found.append(_on_rows(used, prepared[one].outcome[rows[prepared[one].rows]], one, kind, fit))
     return tuple(found)
 

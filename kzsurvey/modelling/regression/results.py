@@ -1,5 +1,6 @@
 """What every kind of model gives: one tidy table of terms, one row of fit, and what tests over several models need."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -126,12 +127,27 @@ def without_error(fit: Fit, slope: np.ndarray) -> np.ndarray:
 
 def one_cluster_faults(fit: Fit, terms: Sequence[str]) -> list[Fault]:
     """Terms that no test can be made of, because they rest on a single cluster."""
-    hint = "merge categories, or leave these interviews out by where"
+    alone = fit.extra.get("in_one_cluster", ())
+    return resting_faults(fit.model, [term for term in alone if term in terms or _without_cut(term) in terms])
+
+
+def resting_faults(model: str, terms: Sequence[str]) -> list[Fault]:
+    """One fault for each term that rests on a single cluster."""
+    place, hint = f"model {model}".strip(), "merge categories, or leave these interviews out by where"
     return [
-        Fault(f"model {fit.model}".strip(), f"term {term} that rests on a single cluster", "two or more", hint=hint)
-        for term in fit.extra.get("in_one_cluster", ())
-        if term.split(":")[0] in terms or term in terms
+        Fault(place, f"term {term} that rests on a single cluster", "two clusters or more", hint=hint) for term in terms
     ]
+
+
+def variables_in_one_cluster(fit: Fit) -> set[str]:
+    """Names in terms that rest on a single cluster: ``C(level)[T.county]:pay`` holds level, county and pay."""
+    return {part for term in fit.extra.get("in_one_cluster", ()) for part in re.split(r"[][:()`]", term)}
+
+
+def _without_cut(term: str) -> str:
+    """The column of a slope that an ordinal model lets differ by cut: ``pay:load:2|3`` is of ``pay:load``."""
+    column, _, cut = term.rpartition(":")
+    return column if "|" in cut else term
 
 
 def benjamini_hochberg(p: np.ndarray) -> np.ndarray:

@@ -357,9 +357,7 @@ def single_factor(
     found = moments.spread(shares)
     std_error = np.sqrt(np.diag(found.covariance))
     low, high = interval(found.value, std_error, moments.df, level=level)
-    unique = 1 - (extract(_correlation(moments.square), 1).loadings ** 2).sum(axis=1)
-    heywood = [name for name, own in zip(moments.items, unique, strict=True) if own < _EDGE]
-    states = [f"unique variance of {name} at its bound (Heywood case)" for name in heywood]
+    states = _heywood(moments, extract(moments.correlations, 1).unique)
     return pd.DataFrame(
         {
             "method": ["component", "factor"],
@@ -464,11 +462,16 @@ def _summary(moments: Moments, pattern: np.ndarray, phi: np.ndarray, unique: np.
     left = moments.correlations - pattern @ phi @ pattern.T
     count, factors = pattern.shape
     above = left[np.triu_indices(count, k=1)]
-    heywood = [name for name, own in zip(moments.items, unique, strict=True) if own < _EDGE]
-    states = [f"unique variance of {name} at its bound (Heywood case)" for name in heywood]
+    states = [*_heywood(moments, unique), *moments.states]
     row = {"items": count, "factors": factors, "df_model": int(((count - factors) ** 2 - (count + factors)) / 2)}
     row |= {"rmsr": float(np.sqrt((above**2).mean())), "n": moments.n, "n_dropped": moments.n_dropped}
-    return pd.DataFrame([row | {"state": "; ".join([*states, *moments.states])}])
+    return pd.DataFrame([row | {"state": "; ".join(states)}])
+
+
+def _heywood(moments: Moments, unique: np.ndarray) -> list[str]:
+    """What is said of items without a variance of their own."""
+    at_bound = [name for name, own in zip(moments.items, unique, strict=True) if own < _EDGE]
+    return [f"unique variance of {name} at its bound (Heywood case)" for name in at_bound]
 
 
 def _correlation(square: np.ndarray) -> np.ndarray:
